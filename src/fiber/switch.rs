@@ -1,0 +1,77 @@
+//! The switch between stacks: everything that rustfiber asks of `corosensei`.
+
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use super::{Fiber, Protocol};
+use crate::primitive::UnsafeCell;
+use crate::stack::FiberStack;
+
+type Body<P> = Coroutine<
+    (NonNull<Fiber<P>>, <P as Protocol>::Resume),
+    <P as Protocol>::Suspend,
+    (),
+    FiberStack,
+>;
+type Gate<P> = Yielder<(NonNull<Fiber<P>>, <P as Protocol>::Resume), <P as Protocol>::Suspend>;
+
+/// One stack that can be entered and left.
+pub(super) struct Switch<P: Protocol> {
+    /// Reached only by the thread that holds the right to resume.
+    coroutine: UnsafeCell<Body<P>>,
+    /// The way out; written by the fiber when it starts, read only by the fiber.
+    yielder: Cell<*const Gate<P>>,
+}
+
+impl<P: Protocol> Switch<P> {
+    pub(super) fn new(stack: FiberStack) -> Self {
+        let coroutine = Coroutine::with_stack(stack, |yielder: &Gate<P>, (fiber, told)| {
+            // SAFETY: `resume` passes the fiber that this coroutine belongs to; its header
+            // outlives the coroutine.
+            let fiber: &Fiber<P> = unsafe { fiber.as_ref() };
+            fiber.switch.yielder.set(yielder);
+            P::body(fiber, told);
+        });
+        Self {
+            coroutine: UnsafeCell::new(coroutine),
+            yielder: Cell::new(ptr::null()),
+        }
+    }
+
+    /// Enters the stack; returns what it says when it leaves, or `None` when its body has returned.
+    ///
+    /// # Safety
+    /// The fiber is suspended or new, nobody else resumes it, and this is `fiber`'s switch.
+    #[inline]
+    pub(super) unsafe fn resume(
+        &self,
+        fiber: NonNull<Fiber<P>>,
+        told: P::Resume,
+    ) -> Option<P::Suspend> {
+        self.coroutine.with_mut(|coroutine| {
+            // SAFETY: the one holder of the right reaches the coroutine; the body does not.
+            match unsafe { &mut *coroutine }.resume((fiber, told)) {
+                CoroutineResult::Yield(word) => Some(word),
+                CoroutineResult::Return(()) => None,
+            }
+        })
+    }
+
+    /// Leaves the stack; returns what the fiber is told when it goes on.
+    ///
+    /// # Safety
+    /// The caller runs on this stack.
+    #[inline]
+    pub(super) unsafe fn suspend(&self, word: P::Suspend) -> P::Resume {
+        let yielder = self.yielder.get();
+        // SAFETY: the fiber has started, so the yielder is set; it lives at the root of this stack.
+        unsafe { &*yielder }.suspend(word).1
+    }
+
+    /// The stack of a complete fiber.
+    pub(super) fn into_stack(self) -> FiberStack {
+        self.coroutine.into_inner().into_stack()
+    }
+}

@@ -1,0 +1,205 @@
+//! The one builder behind all spawns.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+
+use super::cell::{CellHandle, Ties, new_job};
+use super::handle::{JobHandle, ScopedJobHandle};
+use super::scope::Scope;
+use crate::sched::{Closed, Context, JobMeta, JobRef, Shared};
+use crate::sync::{Counter, Ticket};
+
+/// Settings of a job, and where it is to be spawned: from `cx.job()`, `scope.job()`, `jobs.job()` or `handle.job()`.
+///
+/// ```
+/// use rustfiber::{Counter, JobSystem};
+///
+/// let jobs = JobSystem::new()?;
+/// let counter = Counter::new();
+/// let handle = jobs.job().name("physics").counter(&counter).spawn(|cx| format!("{cx:?}"));
+/// counter.wait(rustfiber::Blocking);
+/// assert!(handle.join(rustfiber::Blocking).unwrap().contains("physics"));
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a job that is not spawned does not run"]
+pub struct JobBuilder<S> {
+    target: S,
+    name: Option<Cow<'static, str>>,
+    counter: Option<Counter>,
+    spawned_at: &'static Location<'static>,
+}
+
+impl<S> JobBuilder<S> {
+    #[track_caller]
+    pub(crate) fn new(target: S) -> Self {
+        Self {
+            target,
+            name: None,
+            counter: None,
+            spawned_at: Location::caller(),
+        }
+    }
+
+    /// Names the job, for panics, reports and traces.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Lets `counter` count the job from its spawn until it has ended, also by a panic.
+    pub fn counter(mut self, counter: &Counter) -> Self {
+        self.counter = Some(counter.clone());
+        self
+    }
+
+    /// The same settings for another place to spawn.
+    pub(crate) fn retarget<R>(self, to: impl FnOnce(S) -> R) -> JobBuilder<R> {
+        JobBuilder {
+            target: to(self.target),
+            name: self.name,
+            counter: self.counter,
+            spawned_at: self.spawned_at,
+        }
+    }
+
+    fn parts(self) -> (S, JobMeta, Option<Ticket>) {
+        let mut meta = JobMeta::at(self.spawned_at);
+        meta.name = self.name;
+        (
+            self.target,
+            meta,
+            self.counter.map(|counter| counter.ticket()),
+        )
+    }
+
+    fn make<T, F>(self) -> impl FnOnce(F) -> (S, JobRef, CellHandle<T>)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Context<'_>) -> T + Send + 'static,
+    {
+        move |f| {
+            let (target, meta, ticket) = self.parts();
+            let ties = Ties {
+                ticket,
+                scope: None,
+            };
+            // SAFETY: nothing in the job borrows.
+            let (job, handle) = unsafe { new_job(meta, ties, f) };
+            (target, job, handle)
+        }
+    }
+}
+
+impl JobBuilder<&Context<'_>> {
+    /// Spawns the job: see [`Context::spawn`].
+    pub fn spawn<T, F>(self, f: F) -> JobHandle<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Context<'_>) -> T + Send + 'static,
+    {
+        let (cx, job, handle) = self.make()(f);
+        cx.worker().spawn(job);
+        JobHandle::new(handle)
+    }
+
+    /// Starts the job when `counter` is zero: see [`Context::then`].
+    pub fn then<T, F>(self, counter: &Counter, f: F) -> JobHandle<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Context<'_>) -> T + Send + 'static,
+    {
+        let (cx, job, handle) = self.make()(f);
+        cx.postpone(counter, job);
+        JobHandle::new(handle)
+    }
+}
+
+impl<'scope, 'env> JobBuilder<&'scope Scope<'scope, 'env>> {
+    /// Spawns the job: see [`Scope::spawn`].
+    pub fn spawn<T, F>(self, f: F) -> ScopedJobHandle<'scope, T>
+    where
+        T: Send + 'scope,
+        F: FnOnce(&Context<'_>) -> T + Send + 'scope,
+    {
+        let (scope, meta, ticket) = self.parts();
+        let core = scope.core();
+        let ties = Ties {
+            ticket,
+            scope: Some(core.add_child()),
+        };
+        // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope` lies in, waits
+        // until the child has ended.
+        let (job, handle) = unsafe { new_job(meta, ties, f) };
+        core.queue(job);
+        ScopedJobHandle::new(handle)
+    }
+}
+
+impl JobBuilder<&Shared> {
+    /// Spawns the job, or gives the closure back if the system takes no more jobs.
+    pub(crate) fn try_spawn<T, F>(self, f: F) -> Result<JobHandle<T>, SpawnError<F>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Context<'_>) -> T + Send + 'static,
+    {
+        let (shared, job, handle) = self.make()(f);
+        match shared.submit(job) {
+            Ok(()) => Ok(JobHandle::new(handle)),
+            // SAFETY: the job is made of `T` and `F`, and was not queued.
+            Err((job, Closed)) => Err(SpawnError(
+                unsafe { handle.unspawn::<F>(job) }
+                    .expect("a job that was not queued has its closure"),
+            )),
+        }
+    }
+}
+
+impl<S> fmt::Debug for JobBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobBuilder")
+            .field("name", &self.name)
+            .field("counter", &self.counter)
+            .field("spawned_at", &self.spawned_at.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A job that was not spawned, because its system has shut down or is shutting down.
+///
+/// ```
+/// use rustfiber::JobSystem;
+///
+/// let jobs = JobSystem::new()?;
+/// let handle = jobs.handle();
+/// drop(jobs);
+/// let error = handle.spawn(|_| 42).unwrap_err();
+/// let closure = error.into_inner(); // nothing is lost
+/// # let _ = closure;
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SpawnError<F>(F);
+
+impl<F> SpawnError<F> {
+    /// The job's closure.
+    pub fn into_inner(self) -> F {
+        self.0
+    }
+}
+
+impl<F> fmt::Debug for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnError").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job system has shut down and takes no more jobs")
+    }
+}
+
+impl<F> Error for SpawnError<F> {}

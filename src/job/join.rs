@@ -1,0 +1,91 @@
+//! Two things at once.
+
+use std::panic::{Location, resume_unwind};
+
+use super::stack_job::StackJob;
+use crate::sched::{Context, Hooks, JobMeta, Panicked};
+use crate::unwind::{self, Payload};
+use crate::wait::Site;
+
+impl Context<'_> {
+    /// Runs both closures, in parallel if a worker is free, and returns both results.
+    ///
+    /// `b` can be taken by another worker at every moment; this job runs `a` meanwhile, and then `b` itself if nobody
+    /// has taken it. If somebody has, the job waits for it like for anything else: its worker goes on with
+    /// other work, and no unrelated job runs on top of this one.
+    ///
+    /// # Panics
+    /// With the first panic of the two, after both have ended. If both panic, that of `b` goes to the
+    /// [`on_panic`](crate::Builder::on_panic) hook.
+    ///
+    /// # Examples
+    /// ```
+    /// use rustfiber::{Context, JobSystem};
+    ///
+    /// fn fib(cx: &Context, n: u32) -> u64 {
+    ///     if n < 2 {
+    ///         return n.into();
+    ///     }
+    ///     let (a, b) = cx.join(|cx| fib(cx, n - 1), |cx| fib(cx, n - 2));
+    ///     a + b
+    /// }
+    ///
+    /// let jobs = JobSystem::new()?;
+    /// assert_eq!(jobs.run(|cx| fib(cx, 20)), 6765);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn join<A, B>(
+        &self,
+        a: impl FnOnce(&Context<'_>) -> A + Send,
+        b: impl FnOnce(&Context<'_>) -> B + Send,
+    ) -> (A, B)
+    where
+        A: Send,
+        B: Send,
+    {
+        let right = StackJob::new(JobMeta::at(Location::caller()), b);
+        // SAFETY: this frame takes the job back, or waits for it, before it is left: nothing
+        // between here and there unwinds.
+        self.worker().spawn(unsafe { right.as_job_ref() });
+        let a = unwind::catch(|| a(self));
+        // The worker is read again: `a` may have waited.
+        let b = match self.worker().take_back(right.as_ptr()) {
+            Some(job) => {
+                let b = right.take_closure(job);
+                match a {
+                    Ok(a) => return (a, b(self)),
+                    Err(_) => unwind::catch(|| b(self)),
+                }
+            }
+            None => right.wait(self, Site::here("the other half of a join")),
+        };
+        match (a, b) {
+            (Ok(a), Ok(b)) => (a, b),
+            (a, b) => self.resume_first(a.err(), b.err()),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn resume_first(&self, a: Option<Payload>, b: Option<Payload>) -> ! {
+        let mut panics = a.into_iter().chain(b);
+        let first = panics.next().expect("called with a panic");
+        if let Some(second) = panics.next() {
+            self.report(second);
+        }
+        resume_unwind(first)
+    }
+
+    pub(super) fn hooks(&self) -> &std::sync::Arc<dyn Hooks> {
+        &self.worker().shared().config().hooks
+    }
+
+    /// Shows the hook a panic that another one has overtaken.
+    #[track_caller]
+    pub(super) fn report(&self, payload: Payload) {
+        let meta = JobMeta::at(Location::caller());
+        self.hooks().unclaimed(Panicked::new(payload, &meta));
+    }
+}

@@ -1,0 +1,172 @@
+//! Jobs that borrow from the job that waits for them.
+//!
+//! A scope counts its children in `pending`, the body included. Whoever lowers it to zero closes `done`; the
+//! scope's frame waits for that unless it was itself the last. A child touches the scope last by that close, or by
+//! the decrement if it was not the last child: the frame may be gone right after.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::ptr::NonNull;
+
+use super::handle::Done;
+use crate::primitive::atomic::{AtomicUsize, Ordering};
+use crate::sched::{Context, JobRef, Panicked, Shared};
+use crate::unwind;
+use crate::wait::{Site, SpinLock, WaitList, Wake, sealed::Sealed};
+
+/// A scope for jobs that borrow: from [`Context::scope`].
+///
+/// `'env` is what the jobs may borrow from outside, `'scope` the scope itself: a job may capture the scope and spawn its siblings.
+pub struct Scope<'scope, 'env: 'scope> {
+    core: ScopeCore,
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+pub(super) struct ScopeCore {
+    /// The system, which lives as long as the job whose frame this is.
+    shared: NonNull<Shared>,
+    pending: AtomicUsize,
+    done: WaitList,
+    /// The first panic that nobody has joined.
+    panic: SpinLock<Option<Panicked>>,
+}
+
+// SAFETY: `Shared` is `Sync`, and everything else is made for many threads.
+unsafe impl Sync for Scope<'_, '_> {}
+// SAFETY: as above.
+unsafe impl Send for Scope<'_, '_> {}
+
+/// A child's way back to its scope.
+#[derive(Clone, Copy)]
+pub(super) struct ScopeRef(NonNull<ScopeCore>);
+
+// SAFETY: a `ScopeCore` is reached from any thread, as long as its frame waits (see above).
+unsafe impl Send for ScopeRef {}
+
+impl ScopeRef {
+    pub(super) fn core(&self) -> &ScopeCore {
+        // SAFETY: a child, and its handle, are gone before the scope's frame goes on.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// # Safety
+    /// Called once for each child, when it has ended; the caller touches the scope no more.
+    pub(super) unsafe fn child_done(self) {
+        let core = self.core();
+        // AcqRel: the last one passes on what all children did.
+        if core.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            core.done.close().0.deliver(Wake::Signalled);
+        }
+    }
+}
+
+impl ScopeCore {
+    /// Keeps a panic for the scope to hand on, unless it has one.
+    pub(super) fn keep_panic(&self, panicked: Panicked) -> Option<Panicked> {
+        self.panic.with(|first| match first {
+            Some(_) => Some(panicked),
+            None => {
+                *first = Some(panicked);
+                None
+            }
+        })
+    }
+
+    /// Takes one more child in.
+    pub(super) fn add_child(&self) -> ScopeRef {
+        // Relaxed: the caller is in the scope, so the count is not zero.
+        self.pending.fetch_add(1, Ordering::Relaxed);
+        ScopeRef(NonNull::from(self))
+    }
+
+    /// Queues a child: on this thread's own worker, or with the system.
+    pub(super) fn queue(&self, job: JobRef) {
+        // SAFETY: the scope's own job keeps the system from ending.
+        let shared = unsafe { self.shared.as_ref() };
+        match shared.this_worker() {
+            Some(worker) => worker.spawn(job),
+            None => shared.inject(job),
+        }
+    }
+}
+
+impl<'scope, 'env> Scope<'scope, 'env> {
+    pub(super) fn core(&self) -> &ScopeCore {
+        &self.core
+    }
+}
+
+impl Context<'_> {
+    /// Calls `f` with a scope, in which jobs can be spawned that borrow from here; returns when they have all ended.
+    ///
+    /// # Panics
+    /// With the panic of `f`, else with the first panic of a job that was not joined, after all jobs have ended. Further ones go
+    /// to the [`on_panic`](crate::Builder::on_panic) hook.
+    ///
+    /// # Examples
+    /// ```
+    /// use rustfiber::JobSystem;
+    ///
+    /// let jobs = JobSystem::new()?;
+    /// let mut squares = [0; 100];
+    /// jobs.run(|cx| {
+    ///     cx.scope(|s| {
+    ///         for (n, square) in squares.iter_mut().enumerate() {
+    ///             s.spawn(move |_| *square = n * n);
+    ///         }
+    ///     });
+    /// });
+    /// assert_eq!(squares[99], 9801);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn scope<'env, R>(
+        &self,
+        f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+    ) -> R {
+        let site = Site::here("the jobs of a scope");
+        let scope = Scope {
+            core: ScopeCore {
+                shared: NonNull::from(&**self.worker().shared()),
+                pending: AtomicUsize::new(1),
+                done: WaitList::new(),
+                panic: SpinLock::new(None),
+            },
+            scope: PhantomData,
+            env: PhantomData,
+        };
+        let result = unwind::catch(|| f(&scope));
+        let core = &scope.core;
+        // Acquire: pairs with the decrements of the children that have ended.
+        if core.pending.fetch_sub(1, Ordering::AcqRel) != 1 {
+            self.wait_for(&Done(&core.done), site);
+        }
+        let panicked = core.panic.with(Option::take);
+        match (result, panicked) {
+            (Ok(result), None) => result,
+            (Ok(result), Some(panicked)) => {
+                if let Err(second) = unwind::drop_caught(result) {
+                    self.report(second);
+                }
+                resume_unwind(panicked.payload)
+            }
+            (Err(payload), panicked) => {
+                if let Some(second) = panicked {
+                    self.hooks().unclaimed(second);
+                }
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let children = self.core.pending.load(Ordering::Relaxed).saturating_sub(1);
+        f.debug_struct("Scope")
+            .field("unfinished_jobs", &children)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,218 @@
+//! The context of a job: the only way to stop a fiber.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use super::current;
+use super::fiber::{FiberWaiter, JobFiber, Request, WaitRequest};
+use super::nested;
+use super::task::JobMeta;
+use super::worker::Worker;
+use crate::wait::{Interrupted, Site, Source, Waiter, Wake, sealed};
+
+/// What a running job is lent: the right to wait, to yield, and to start other jobs.
+///
+/// A function that may wait says so by taking a `&Context`, usually as its first parameter
+/// `cx`. Every job closure gets one.
+///
+/// A context belongs to one job while it runs. It can't be stored, sent to another
+/// thread, captured by another job, or reached from a `thread_local!` initializer: it is
+/// neither `Send` nor `Sync`, its lifetime is invariant, and it is only ever lent. That is what
+/// makes waiting sound. To start a job that waits, use the context which that job is given.
+///
+/// ```
+/// use rustfiber::{Context, JobSystem};
+///
+/// fn sum(cx: &Context, data: &[u64]) -> u64 {
+///     if data.len() < 1024 {
+///         return data.iter().sum();
+///     }
+///     let (left, right) = data.split_at(data.len() / 2);
+///     let (a, b) = cx.join(|cx| sum(cx, left), |cx| sum(cx, right));
+///     a + b
+/// }
+///
+/// let jobs = JobSystem::new()?;
+/// let data: Vec<u64> = (0..10_000).collect();
+/// assert_eq!(jobs.run(|cx| sum(cx, &data)), 49_995_000);
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
+pub struct Context<'f> {
+    fiber: NonNull<JobFiber>,
+    /// Invariant in `'f`, so that a context can't be smuggled through a scoped thread-local.
+    lent: PhantomData<fn(&'f ()) -> &'f ()>,
+    not_send: PhantomData<*const UseTheContextThatTheJobIsGiven>,
+}
+
+/// Neither `Send` nor `Sync`; its name stands in the compiler's message.
+struct UseTheContextThatTheJobIsGiven;
+
+impl<'f> Context<'f> {
+    /// Lends a context of `fiber` to `f`. Only for the code that runs on that fiber.
+    #[inline]
+    pub(super) fn lend<R>(fiber: &JobFiber, f: impl for<'a, 'g> FnOnce(&'a Context<'g>) -> R) -> R {
+        f(&Context {
+            fiber: NonNull::from(fiber),
+            lent: PhantomData,
+            not_send: PhantomData,
+        })
+    }
+
+    #[inline]
+    pub(super) fn fiber(&self) -> &JobFiber {
+        // SAFETY: a context is lent by the fiber's own body, and the fiber outlives its body.
+        unsafe { self.fiber.as_ref() }
+    }
+
+    /// The worker that runs this job. Never keep it across a wait.
+    #[inline]
+    pub(crate) fn worker(&self) -> &Worker {
+        self.fiber().local.worker()
+    }
+
+    /// Lets everything else that is ready go first, and comes back by itself.
+    ///
+    /// The job goes to the back of its worker's queue. A job that yields until another job,
+    /// in any queue, has run always ends, also with one worker.
+    /// When nothing else is ready it returns at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use rustfiber::JobSystem;
+    ///
+    /// let jobs = JobSystem::builder().workers(1).build()?;
+    /// let ready = AtomicBool::new(false);
+    /// jobs.run(|cx| {
+    ///     cx.scope(|s| {
+    ///         s.spawn(|_| ready.store(true, Ordering::Release));
+    ///         while !ready.load(Ordering::Acquire) {
+    ///             cx.yield_now();
+    ///         }
+    ///     });
+    /// });
+    /// assert!(ready.into_inner());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If this is not the context of the running job (which takes `unsafe` code to get).
+    #[inline]
+    pub fn yield_now(&self) {
+        if self.worker().has_nothing_else() {
+            return;
+        }
+        self.yield_slow();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn yield_slow(&self) {
+        let fiber = self.running_fiber();
+        if nested::unwinds(fiber) {
+            nested::turn(fiber);
+        } else {
+            // SAFETY: checked above: this code runs on the fiber.
+            unsafe { fiber.suspend(Request::Yield) };
+        }
+    }
+
+    /// Whether a fiber is ready and waits for this worker.
+    ///
+    /// A started job always goes on where it has started, so a long job that never waits should ask now
+    /// and then, and [`yield_now`](Self::yield_now) if so. It costs a load or two.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::builder().workers(1).build()?;
+    /// assert!(!jobs.run(|cx| cx.should_yield()));
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn should_yield(&self) -> bool {
+        self.worker().has_ready_fiber()
+    }
+
+    /// Whether this job runs in the system of `worker`; for spawns that find it by the thread.
+    pub(crate) fn job_meta(&self) -> Option<&JobMeta> {
+        let job = NonNull::new(self.fiber().local.job.get().cast_mut())?;
+        // SAFETY: the header of the running job lives as long as its closure runs.
+        Some(unsafe { &job.as_ref().meta })
+    }
+
+    /// The fiber, after the check that it is the one that runs here.
+    fn running_fiber(&self) -> &JobFiber {
+        let runs = current::worker().is_some_and(|worker| {
+            // SAFETY: a thread's worker lives until the thread leaves its main loop, which
+            // is below this frame.
+            unsafe { worker.as_ref() }.runs(self.fiber)
+        });
+        if !runs {
+            foreign_context();
+        }
+        self.fiber()
+    }
+}
+
+#[cold]
+fn foreign_context() -> ! {
+    panic!(
+        "a wait through a context that is not the running job's: \
+         use the `cx` that this job's own closure was given"
+    );
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("job", &self.job_meta().map(ToString::to_string))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Waiter for &Context<'_> {
+    type Outcome<T> = T;
+
+    fn outcome<T>(self, result: Result<T, Interrupted>) -> T {
+        result.expect("a wait without deadline and token is never interrupted")
+    }
+}
+
+impl sealed::Sealed for &Context<'_> {
+    /// Only waits are checked, where it costs nothing beside the switch.
+    #[inline]
+    fn check(&self) {}
+
+    fn step_aside(self) {
+        self.yield_now();
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[allow(private_interfaces)]
+    fn wait_for(self, source: &dyn Source, site: Site) -> Wake {
+        let fiber = self.running_fiber();
+        if nested::unwinds(fiber) {
+            return nested::wait_for(fiber, source, site);
+        }
+        let waiter = FiberWaiter::new();
+        let request = WaitRequest {
+            waiter: NonNull::from(&waiter),
+            source: erase(source),
+            site,
+        };
+        // SAFETY: checked above: this code runs on the fiber. The waiter and the source stay in
+        // place until the fiber goes on.
+        unsafe { fiber.suspend(Request::Wait(request)) };
+        waiter.outcome()
+    }
+}
+
+/// Forgets for how long `source` lives: the fiber stands still, in the frame that lends it, until it is done with.
+fn erase(source: &dyn Source) -> NonNull<dyn Source> {
+    // SAFETY: only the lifetime changes.
+    unsafe {
+        std::mem::transmute::<NonNull<dyn Source + '_>, NonNull<dyn Source>>(NonNull::from(source))
+    }
+}

@@ -1,0 +1,284 @@
+//! Who sleeps, who searches, and whom to wake.
+//!
+//! Three things can make a sleeping worker necessary: a fiber in its own inbox, an unstarted job
+//! anywhere, and an order to everybody (the end, a census). At most one worker *searches*, that is
+//! spins over all queues; a push that finds a searcher wakes nobody.
+//!
+//! **State.** For each worker one bit in `starters` or `resumers`, set while it sleeps: a starter can start a
+//! job, a resumer has no fiber for one and can only resume. *Whoever clears the bit owns the
+//! worker's token*, writes it once and unparks the worker; the worker sleeps until it reads
+//! the token. `searching` is one flag: its holder searches, or has passed it on as the token `Search`.
+//! `wakes` counts the bits that have been cleared, before the token is written.
+//!
+//! **A job is pushed.**
+//! - P1. The pusher makes the job visible in its queue.
+//! - P2. `fence(SeqCst)`.
+//! - P3. If `searching` is set, or no starter sleeps, it is done.
+//! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one the token `Search`. If
+//!   no bit was left to clear it unsets `searching` and goes back to P2.
+//!
+//! **A worker falls asleep.**
+//! - S1. If it held `searching` it unsets it.
+//! - S2. It sets its bit.
+//! - S3. `fence(SeqCst)`.
+//! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its own bit: if the bit
+//!   was still set it is awake; else a waker owns its token and it takes that.
+//! - S5. Else it parks until it has its token.
+//!
+//! **No job is left while a starter sleeps.** Take a job of which P1 is done, and a starter that has gone through S5. The
+//! two fences are totally ordered. If S3 came first, the pusher at P3 sees the bit
+//! (or it has been cleared since, by somebody who wakes this worker). If P2 came first, S4 sees the job. So the only
+//! way to leave the job is that P3 saw `searching`. Its holder then has yet to unset it, and
+//! after that does one of these: it falls asleep through S2 to S4, and sees the job there; it has
+//! found work, and then looks at all queues once more and notifies like a pusher (`end_search` has the fence); or it
+//! found no bit to clear in P4, and goes back to P2.
+//!
+//! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears the home's bit if it is set:
+//! by the same argument it sees the bit or S4 sees the fiber.
+//!
+//! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the worker sets its
+//! bit again only after it has taken it.
+
+use crossbeam_utils::CachePadded;
+
+use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::primitive::thread;
+use crate::wait::SpinLock;
+
+/// What a worker is told when it wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// Look around: there is a fiber in the inbox, an order, or nothing.
+    Look,
+    /// There may be unstarted jobs, and the worker now holds `searching`.
+    Search,
+}
+
+const NONE: u8 = 0;
+const LOOK: u8 = 1;
+const SEARCH: u8 = 2;
+
+/// The place where one worker sleeps.
+struct Bed {
+    token: AtomicU8,
+    /// Set when the worker starts, before it can sleep.
+    thread: SpinLock<Option<thread::Thread>>,
+}
+
+/// Sleepers and searcher of one job system.
+pub(crate) struct Idle {
+    searching: CachePadded<AtomicBool>,
+    starters: Mask,
+    resumers: Mask,
+    wakes: AtomicUsize,
+    beds: Box<[CachePadded<Bed>]>,
+}
+
+impl Idle {
+    pub(crate) fn new(workers: usize) -> Self {
+        let bed = || {
+            CachePadded::new(Bed {
+                token: AtomicU8::new(NONE),
+                thread: SpinLock::new(None),
+            })
+        };
+        Self {
+            searching: CachePadded::new(AtomicBool::new(false)),
+            starters: Mask::new(workers),
+            resumers: Mask::new(workers),
+            wakes: AtomicUsize::new(0),
+            beds: (0..workers).map(|_| bed()).collect(),
+        }
+    }
+
+    /// The calling thread is worker `worker` from now on.
+    pub(crate) fn move_in(&self, worker: usize) {
+        let this = thread::current();
+        self.beds[worker].thread.with(|thread| *thread = Some(this));
+    }
+
+    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs.
+    #[inline]
+    pub(crate) fn notify_one(&self) {
+        // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
+        // sleeper's bit or the sleeper sees the job.
+        fence(Ordering::SeqCst);
+        if self.searching.load(Ordering::Relaxed) || !self.starters.any() {
+            return;
+        }
+        self.wake_a_searcher();
+    }
+
+    #[cold]
+    fn wake_a_searcher(&self) {
+        while !self.searching.load(Ordering::Relaxed) && self.starters.any() {
+            if !self.try_search() {
+                return;
+            }
+            if let Some(worker) = self.starters.clear_any() {
+                self.give(worker, SEARCH);
+                return;
+            }
+            self.end_search();
+        }
+    }
+
+    /// A fiber has been pushed to `worker`'s inbox, or an order been given: wakes it if it sleeps.
+    #[inline]
+    pub(crate) fn wake(&self, worker: usize) {
+        // SeqCst: pairs with the fence in `fall_asleep`.
+        fence(Ordering::SeqCst);
+        if self.starters.clear(worker) || self.resumers.clear(worker) {
+            self.give(worker, LOOK);
+        }
+    }
+
+    /// Wakes everybody who sleeps.
+    pub(crate) fn wake_all(&self) {
+        for worker in 0..self.beds.len() {
+            self.wake(worker);
+        }
+    }
+
+    /// Sets `searching`, unless another holds it.
+    pub(crate) fn try_search(&self) -> bool {
+        // Acquire and the release in `end_search`: a searcher starts where the last one ended.
+        self.searching
+            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// S1: unsets `searching`. The caller must look at all queues afterwards.
+    pub(crate) fn end_search(&self) {
+        self.searching.store(false, Ordering::Release);
+        // SeqCst: pairs with the fence in `notify_one`: either that pusher finds `searching`
+        // unset, or the look at the queues that follows here sees its job.
+        fence(Ordering::SeqCst);
+    }
+
+    /// S2 and S3. `can_start` says that the worker has a fiber to start a job on.
+    pub(crate) fn fall_asleep(&self, worker: usize, can_start: bool) -> Asleep<'_> {
+        let mask = if can_start {
+            &self.starters
+        } else {
+            &self.resumers
+        };
+        mask.set(worker);
+        // SeqCst: pairs with the fences in `notify_one` and `wake`.
+        fence(Ordering::SeqCst);
+        Asleep {
+            idle: self,
+            mask,
+            worker,
+        }
+    }
+
+    /// The number of wakes so far. While it does not change, nobody who sleeps wakes.
+    pub(crate) fn wakes(&self) -> usize {
+        // Acquire: what the workers did before they slept is visible, see `everyone_sleeps`.
+        self.wakes.load(Ordering::Acquire)
+    }
+
+    /// Whether every worker sleeps, or is about to.
+    pub(crate) fn everyone_sleeps(&self) -> bool {
+        (0..self.beds.len()).all(|worker| self.starters.has(worker) || self.resumers.has(worker))
+    }
+
+    /// The caller has cleared the bit of `worker`, so the token is its to write.
+    fn give(&self, worker: usize, token: u8) {
+        self.wakes.fetch_add(1, Ordering::AcqRel);
+        let bed = &self.beds[worker];
+        // The worker may be gone, and this bed with it, once it has the token.
+        let thread = bed.thread.with(|thread| thread.clone());
+        // Release: pairs with the acquire in `Asleep::park`.
+        bed.token.store(token, Ordering::Release);
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
+    }
+}
+
+/// A worker whose bit is set. It must find out how it wakes.
+#[must_use = "a worker that has announced its sleep must park or cancel"]
+pub(crate) struct Asleep<'a> {
+    idle: &'a Idle,
+    mask: &'a Mask,
+    worker: usize,
+}
+
+impl Asleep<'_> {
+    /// S4: there is something to do after all.
+    pub(crate) fn cancel(self) -> Token {
+        if self.mask.clear(self.worker) {
+            self.idle.wakes.fetch_add(1, Ordering::AcqRel);
+            return Token::Look;
+        }
+        self.park()
+    }
+
+    /// S5: sleeps until the token is here.
+    pub(crate) fn park(self) -> Token {
+        let token = &self.idle.beds[self.worker].token;
+        loop {
+            // Acquire: pairs with the release in `give`.
+            match token.swap(NONE, Ordering::Acquire) {
+                NONE => thread::park(),
+                LOOK => return Token::Look,
+                _ => return Token::Search,
+            }
+        }
+    }
+}
+
+/// One bit per worker.
+struct Mask(Box<[AtomicU64]>);
+
+impl Mask {
+    fn new(workers: usize) -> Self {
+        Self(
+            (0..workers.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+        )
+    }
+
+    #[inline]
+    fn any(&self) -> bool {
+        self.0.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+    }
+
+    fn has(&self, worker: usize) -> bool {
+        self.0[worker / 64].load(Ordering::Acquire) & (1 << (worker % 64)) != 0
+    }
+
+    /// Release: what the worker did before it sleeps is visible to whoever sees the bit.
+    fn set(&self, worker: usize) {
+        self.0[worker / 64].fetch_or(1 << (worker % 64), Ordering::AcqRel);
+    }
+
+    /// Clears the worker's bit; says whether this call did it.
+    fn clear(&self, worker: usize) -> bool {
+        let bit = 1 << (worker % 64);
+        let word = &self.0[worker / 64];
+        // The load spares the awake the exclusive cache line.
+        word.load(Ordering::Relaxed) & bit != 0 && word.fetch_and(!bit, Ordering::AcqRel) & bit != 0
+    }
+
+    /// Clears the bit of some worker, and says whose.
+    fn clear_any(&self) -> Option<usize> {
+        for (index, word) in self.0.iter().enumerate() {
+            let mut bits = word.load(Ordering::Relaxed);
+            while bits != 0 {
+                let worker = index * 64 + bits.trailing_zeros() as usize;
+                if self.clear(worker) {
+                    return Some(worker);
+                }
+                bits &= bits - 1;
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Fibers that may go on anywhere, if the builder says so.
+//!
+//! Two things change. A woken fiber goes to the waker's inbox, from which an idle worker may take it. And
+//! a fiber that is woken while its worker is still publishing its wait must not go on elsewhere before that is done, since what is
+//! being registered may lie in the fiber's own frame. The two settle it with the fiber's `Landing`:
+//!
+//! ```text
+//!  worker:  begin  REGISTERING ... register ... finish: exchange REGISTERING for LANDED
+//!  waker:                              arrive: swap in ARRIVED
+//! ```
+//!
+//! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves the
+//! right to the worker, whose exchange then fails and who sends the fiber on.
+
+use std::ptr::NonNull;
+
+use crate::primitive::atomic::{AtomicU8, Ordering};
+use crate::sched::fiber::{JobFiber, ReadyFiber};
+use crate::sched::shared::Shared;
+use crate::sched::worker::Worker;
+
+/// Where started fibers go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Migration {
+    /// On the worker that started them.
+    Pinned,
+    /// On any worker.
+    Free,
+    /// On the next worker, each time: for tests.
+    Forced,
+}
+
+impl Default for Migration {
+    fn default() -> Self {
+        if cfg!(rustfiber_force_migration) {
+            Self::Forced
+        } else {
+            Self::Pinned
+        }
+    }
+}
+
+impl Migration {
+    /// Whether every fiber stays on one worker.
+    pub(crate) fn is_pinned(self) -> bool {
+        self == Self::Pinned
+    }
+}
+
+const REGISTERING: u8 = 0;
+const LANDED: u8 = 1;
+const ARRIVED: u8 = 2;
+
+/// How far the publication of a fiber's wait has come.
+#[derive(Default)]
+pub(in crate::sched) struct Landing(AtomicU8);
+
+impl Landing {
+    pub(in crate::sched) fn begin(&self) {
+        // Relaxed: the registration that follows publishes it.
+        self.0.store(REGISTERING, Ordering::Relaxed);
+    }
+
+    /// The wait has been published; gives the fiber back if it has been woken meanwhile.
+    ///
+    /// # Safety
+    /// `begin` was called before the fiber's wait was published, by this thread.
+    pub(in crate::sched) unsafe fn finish(fiber: NonNull<JobFiber>) -> Option<ReadyFiber> {
+        // SAFETY: a fiber's header lives until its system ends, and this worker has not ended.
+        let landing = unsafe { &fiber.as_ref().local.landing };
+        // AcqRel: pairs with the swap in `arrive`: what was registered is done with before
+        // the fiber goes on, and what the waker did is visible here.
+        let landed =
+            landing
+                .0
+                .compare_exchange(REGISTERING, LANDED, Ordering::AcqRel, Ordering::Acquire);
+        if landed.is_err() {
+            // SAFETY: the waker has left the right behind for this thread.
+            Worker::dispatch(unsafe { ReadyFiber::from_raw(fiber) });
+        }
+        None
+    }
+}
+
+/// A fiber has been woken. `None`: its worker, which is publishing the wait, sends it on.
+pub(in crate::sched) fn arrive(fiber: ReadyFiber) -> Option<ReadyFiber> {
+    // AcqRel: see `finish`.
+    let before = fiber
+        .fiber()
+        .local
+        .landing
+        .0
+        .swap(ARRIVED, Ordering::AcqRel);
+    if before == REGISTERING {
+        fiber.into_raw();
+        return None;
+    }
+    Some(fiber)
+}
+
+/// A worker of the same system has woken a fiber that last ran on worker `last`.
+pub(in crate::sched) fn route_from_worker(here: &Worker, last: usize, fiber: ReadyFiber) {
+    let shared = &here.shared;
+    match shared.config.migration {
+        Migration::Pinned if here.index == last => here.ready.push_back(fiber),
+        Migration::Pinned => shared.deliver(last, fiber),
+        Migration::Forced => shared.deliver((last + 1) % shared.remotes.len(), fiber),
+        Migration::Free => {
+            here.remote().inbox.push(fiber);
+            shared.idle.notify_one();
+        }
+    }
+}
+
+pub(in crate::sched) fn route_from_outside(shared: &Shared, last: usize) -> usize {
+    match shared.config.migration {
+        Migration::Forced => (last + 1) % shared.remotes.len(),
+        Migration::Pinned | Migration::Free => last,
+    }
+}
+
+pub(in crate::sched) fn yielded(worker: &Worker, fiber: ReadyFiber) {
+    if forced(worker) {
+        route_from_worker(worker, worker.index, fiber);
+    } else {
+        worker.yielded.push_back(fiber);
+    }
+}
+
+/// Takes another worker's woken fibers.
+pub(in crate::sched) fn fiber_from_elsewhere(worker: &Worker) -> Option<ReadyFiber> {
+    if worker.shared.config.migration != Migration::Free {
+        return None;
+    }
+    for remote in &worker.shared.remotes {
+        remote.inbox.take_into(&worker.ready);
+        if let Some(fiber) = worker.ready.pop_front() {
+            return Some(fiber);
+        }
+    }
+    None
+}
+
+pub(in crate::sched) fn has_fiber_elsewhere(worker: &Worker) -> bool {
+    let shared = &worker.shared;
+    shared.config.migration == Migration::Free
+        && shared.remotes.iter().any(|remote| !remote.inbox.is_empty())
+}
+
+/// Whether every resume must be on another worker.
+pub(in crate::sched) fn forced(worker: &Worker) -> bool {
+    worker.shared.config.migration == Migration::Forced
+}

@@ -1,0 +1,33 @@
+//! Floor 4: workers, their queues, and how a job's fiber stops and goes on.
+
+mod blocking;
+mod census;
+mod context;
+mod current;
+mod deque;
+mod fiber;
+mod hooks;
+mod idle;
+mod inbox;
+mod injector;
+mod lifecycle;
+mod migrate;
+mod nested;
+mod search;
+mod shared;
+mod stats;
+mod task;
+mod trace;
+mod turn;
+mod worker;
+
+pub use blocking::Blocking;
+pub(crate) use census::{Census, WaitingJob};
+pub use context::Context;
+pub(crate) use current::is_worker;
+pub(crate) use hooks::{Hooks, Panicked};
+pub(crate) use lifecycle::{Threads, start};
+pub(crate) use migrate::Migration;
+pub(crate) use shared::{Closed, Config, Shared};
+pub use stats::{Stats, WorkerStats};
+pub(crate) use task::{JobHeader, JobMeta, JobRef, Order};

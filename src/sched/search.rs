@@ -1,0 +1,140 @@
+//! A worker that has nothing at hand: it looks elsewhere, and sleeps. The protocol is in `idle`.
+
+use super::deque::Steal;
+use super::idle::Token;
+use super::migrate;
+use super::nested::Nested;
+use super::task::JobRef;
+use super::trace;
+use super::worker::{Next, Worker};
+use crate::wait::Spin;
+
+impl Worker {
+    /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for a job.
+    /// With `until`, returns `Nothing` when that wait is over.
+    #[inline]
+    pub(super) fn next(&self, can_start: bool, until: Option<&Nested>) -> Next {
+        loop {
+            if until.is_some_and(Nested::is_over) {
+                return Next::Nothing;
+            }
+            if let Some(next) = self.next_at_hand(can_start) {
+                return next;
+            }
+            if let Some(next) = self.next_from_elsewhere(can_start, until) {
+                return next;
+            }
+        }
+    }
+
+    #[cold]
+    fn next_from_elsewhere(&self, can_start: bool, until: Option<&Nested>) -> Option<Next> {
+        if let Some(next) = self.look_elsewhere(can_start) {
+            return Some(next);
+        }
+        if self.shared.terminated() {
+            return Some(Next::Nothing);
+        }
+        self.remote().stats.idle_begins();
+        let next = self.wait_for_work(can_start, until);
+        self.remote().stats.idle_ends();
+        next
+    }
+
+    /// Searches and sleeps until there may be something. `None`: look again.
+    fn wait_for_work(&self, can_start: bool, until: Option<&Nested>) -> Option<Next> {
+        let idle = &self.shared.idle;
+        let mut searching = can_start && idle.try_search();
+        loop {
+            if searching {
+                let found = self.search_for_a_while(until);
+                idle.end_search();
+                if let Some(next) = found {
+                    // Pushers have relied on this search: look for them once more.
+                    if self.shared.has_unstarted_job() {
+                        idle.notify_one();
+                    }
+                    return next;
+                }
+            }
+            let asleep = idle.fall_asleep(self.index, can_start);
+            let token = if self.has_reason_to_wake(can_start, until) {
+                asleep.cancel()
+            } else if self.shared.last_one_asleep() {
+                asleep.cancel()
+            } else {
+                self.remote().stats.parks.bump();
+                trace::parked(self.index);
+                asleep.park()
+            };
+            searching = token == Token::Search;
+            self.answer_census();
+            if !searching {
+                return None;
+            }
+        }
+    }
+
+    /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at hand.
+    fn search_for_a_while(&self, until: Option<&Nested>) -> Option<Option<Next>> {
+        let mut spin = Spin::start();
+        loop {
+            if self.has_ready_fiber()
+                || until.is_some_and(Nested::is_over)
+                || self.shared.terminated()
+            {
+                return Some(None);
+            }
+            if let Some(next) = self.look_elsewhere(true) {
+                return Some(Some(next));
+            }
+            if !spin.again() {
+                return None;
+            }
+        }
+    }
+
+    fn look_elsewhere(&self, can_start: bool) -> Option<Next> {
+        if can_start {
+            let job = self.shared.injector.pop().or_else(|| self.steal());
+            if let Some(job) = job {
+                return Some(Next::Job(job));
+            }
+        }
+        migrate::fiber_from_elsewhere(self).map(Next::Fiber)
+    }
+
+    /// Takes the oldest job of another worker, beginning with a random one. `None` means that all
+    /// deques were empty when they were looked at: a lost race is tried again.
+    pub(super) fn steal(&self) -> Option<JobRef> {
+        let remotes = &self.shared.remotes;
+        let first = self.rng.below(remotes.len());
+        for victim in (first..remotes.len()).chain(0..first) {
+            if victim == self.index {
+                continue;
+            }
+            loop {
+                match remotes[victim].stealer.steal() {
+                    Steal::Success(job) => {
+                        self.remote().stats.steals.bump();
+                        trace::stole(self.index, victim, &job);
+                        return Some(job);
+                    }
+                    Steal::Empty => break,
+                    Steal::Retry => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// S4: whether there is anything that this worker could do.
+    fn has_reason_to_wake(&self, can_start: bool, until: Option<&Nested>) -> bool {
+        self.has_ready_fiber()
+            || self.shared.terminated()
+            || until.is_some_and(Nested::is_over)
+            || self.census_is_due()
+            || (can_start && self.shared.has_unstarted_job())
+            || migrate::has_fiber_elsewhere(self)
+    }
+}

@@ -1,0 +1,209 @@
+//! What the workers of one job system share, and what each shows to the others.
+
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+
+use super::current;
+use super::deque::Stealer;
+use super::fiber::{Jobs, ReadyFiber};
+use super::hooks::Hooks;
+use super::idle::Idle;
+use super::inbox::Inbox;
+use super::injector::Injector;
+use super::migrate::Migration;
+use super::stats::StatCells;
+use super::task::JobRef;
+use super::worker::Worker;
+use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::stack::StackArena;
+
+/// How a job system is set up.
+pub(crate) struct Config {
+    pub(crate) workers: usize,
+    pub(crate) max_fibers: usize,
+    pub(crate) stacks: Arc<StackArena>,
+    pub(crate) thread_name: String,
+    pub(crate) migration: Migration,
+    pub(crate) hooks: Arc<dyn Hooks>,
+}
+
+/// The shared part of a job system. It lives as long as anybody may reach it.
+pub(crate) struct Shared {
+    pub(super) config: Config,
+    pub(super) remotes: Box<[CachePadded<Remote>]>,
+    pub(super) injector: Injector,
+    pub(super) idle: Idle,
+    pub(super) gate: Gate,
+    /// Fibers created so far; they are reused, and given up only at the end.
+    pub(super) fibers: AtomicUsize,
+    /// Jobs that start when a counter reaches zero, and are in no queue until then.
+    pub(super) postponed: AtomicUsize,
+    /// The workers end: nothing runs, waits or is postponed, and nothing can come any more.
+    pub(super) terminated: AtomicBool,
+    pub(super) desk: super::census::Desk,
+}
+
+/// What a worker shows to other threads.
+pub(crate) struct Remote {
+    pub(super) stealer: Stealer<JobRef>,
+    pub(super) inbox: Inbox<Jobs>,
+    pub(super) stats: StatCells,
+    /// Fibers of this worker that wait; written by the worker.
+    pub(super) waiting: AtomicUsize,
+}
+
+/// The system takes no more jobs from outside.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl Shared {
+    pub(super) fn new(config: Config, stealers: Vec<Stealer<JobRef>>) -> Self {
+        let workers = config.workers;
+        let remote = |stealer| {
+            CachePadded::new(Remote {
+                stealer,
+                inbox: Inbox::new(),
+                stats: StatCells::default(),
+                waiting: AtomicUsize::new(0),
+            })
+        };
+        Self {
+            config,
+            remotes: stealers.into_iter().map(remote).collect(),
+            injector: Injector::new(),
+            idle: Idle::new(workers),
+            gate: Gate::default(),
+            fibers: AtomicUsize::new(0),
+            postponed: AtomicUsize::new(0),
+            terminated: AtomicBool::new(false),
+            desk: super::census::Desk::new(workers),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Starts a job: on this thread's own queue if it is one of the system's workers, else through the
+    /// injector. Gives the job back when the system is closed.
+    pub(crate) fn submit(&self, job: JobRef) -> Result<(), (JobRef, Closed)> {
+        match self.this_worker() {
+            // A running job keeps the system from ending, so the gate need not be asked.
+            Some(worker) => worker.spawn(job),
+            None => {
+                if !self.gate.enter() {
+                    return Err((job, Closed));
+                }
+                self.inject(job);
+                self.gate.leave();
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a job in the common queue.
+    pub(crate) fn inject(&self, job: JobRef) {
+        self.injector.push(job);
+        self.idle.notify_one();
+    }
+
+    /// A job is to start later, see `release`. It keeps the system from ending until then.
+    pub(crate) fn postpone(&self) {
+        self.postponed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A postponed job starts now, or (`None`) has been abandoned.
+    pub(crate) fn release(&self, job: Option<JobRef>) {
+        if let Some(job) = job {
+            self.inject(job);
+        }
+        // Release: whoever sees the lower count sees the job in the injector.
+        self.postponed.fetch_sub(1, Ordering::Release);
+        if self.gate.is_closed() {
+            // The end may have waited for this.
+            self.idle.wake_all();
+        }
+    }
+
+    /// This thread's worker, if it is one of this system's.
+    #[inline]
+    pub(crate) fn this_worker(&self) -> Option<&Worker> {
+        let worker = current::worker()?;
+        // SAFETY: the thread's worker outlives every frame on the thread and its fibers, and this
+        // borrow can't leave the thread: `Worker` is not `Sync`.
+        let worker = unsafe { worker.as_ref() };
+        std::ptr::eq(Arc::as_ptr(worker.shared()), self).then_some(worker)
+    }
+
+    /// Whether some queue holds an unstarted job.
+    pub(super) fn has_unstarted_job(&self) -> bool {
+        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+
+    pub(super) fn terminated(&self) -> bool {
+        // Acquire: pairs with the release in `terminate`.
+        self.terminated.load(Ordering::Acquire)
+    }
+
+    pub(super) fn terminate(&self) {
+        self.terminated.store(true, Ordering::Release);
+        self.idle.wake_all();
+    }
+
+    /// Leaves a ready fiber to worker `index`.
+    pub(super) fn deliver(&self, index: usize, fiber: ReadyFiber) {
+        self.remotes[index].inbox.push(fiber);
+        self.idle.wake(index);
+    }
+
+    /// Takes no more jobs from outside, and ends when there is nothing left to do.
+    pub(crate) fn close(&self) {
+        self.gate.close();
+        self.idle.wake_all();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gate.is_closed()
+    }
+
+    pub(crate) fn stats(&self) -> super::Stats {
+        super::Stats::collect(
+            self.remotes.iter().map(|remote| &remote.stats),
+            self.fibers.load(Ordering::Relaxed),
+        )
+    }
+}
+
+/// Lets jobs in from outside until it is closed. Counts who is just passing, so that after `close` everything
+/// that came in is visible.
+#[derive(Default)]
+pub(super) struct Gate(AtomicUsize);
+
+const GATE_CLOSED: usize = 1 << (usize::BITS - 1);
+
+impl Gate {
+    fn enter(&self) -> bool {
+        // Acquire and release: `close` sees what whoever has left did inside.
+        if self.0.fetch_add(1, Ordering::AcqRel) & GATE_CLOSED == 0 {
+            return true;
+        }
+        self.leave();
+        false
+    }
+
+    fn leave(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn close(&self) {
+        self.0.fetch_or(GATE_CLOSED, Ordering::AcqRel);
+        while self.0.load(Ordering::Acquire) != GATE_CLOSED {
+            crate::primitive::thread::yield_now();
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire) & GATE_CLOSED != 0
+    }
+}

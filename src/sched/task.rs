@@ -1,0 +1,148 @@
+//! A job before it runs: a pointer to a header, and what the header says.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::deque::Word;
+use super::hooks::Hooks;
+
+/// How a job is told apart from others, and how it wants to be run.
+#[derive(Clone, Debug)]
+pub(crate) struct JobMeta {
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    /// Room for what later settings choose: how urgent it is, how large its stack, where it starts.
+    pub(crate) priority: u8,
+    pub(crate) stack_class: u8,
+    pub(crate) home: u16,
+}
+
+/// `JobMeta::home` of a job that may start anywhere.
+pub(crate) const ANY_HOME: u16 = u16::MAX;
+
+impl JobMeta {
+    /// A nameless job that is spawned at `spawned_at` and wants nothing special.
+    #[inline]
+    pub(crate) const fn at(spawned_at: &'static Location<'static>) -> Self {
+        Self {
+            name: None,
+            spawned_at,
+            priority: 0,
+            stack_class: 0,
+            home: ANY_HOME,
+        }
+    }
+}
+
+/// `"name" spawned at file:line:column`
+impl fmt::Display for JobMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "job {name:?} spawned at {}", self.spawned_at),
+            None => write!(f, "job spawned at {}", self.spawned_at),
+        }
+    }
+}
+
+/// The head of every job, wherever it lies (a heap cell, the frame of a `join` or a `run`).
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct JobHeader {
+    execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
+    pub(crate) meta: JobMeta,
+}
+
+/// What is to be done with a job.
+pub(crate) enum Order<'a, 'f> {
+    /// Call it.
+    Run(&'a Context<'f>),
+    /// It can never run: drop its closure and tell whoever waits for it why.
+    Abandon(&'static str, &'a Arc<dyn Hooks>),
+}
+
+impl JobHeader {
+    /// `execute` is called once, never unwinds, and is the last use of the header through the `JobRef`.
+    #[inline]
+    pub(crate) fn new(
+        execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
+        meta: JobMeta,
+    ) -> Self {
+        Self { execute, meta }
+    }
+}
+
+/// The right to run a job. Spent once, never copied, never dropped.
+#[must_use = "a job that nobody runs is lost"]
+pub(crate) struct JobRef(NonNull<JobHeader>);
+
+// SAFETY: a job's closure and results are `Send`, by the bounds of everything that spawns, and
+// so is the right to run it.
+unsafe impl Send for JobRef {}
+
+impl JobRef {
+    /// # Safety
+    /// - The job stays valid until it has been executed.
+    /// - It is made into a `JobRef` once, and everything in it is `Send`.
+    #[inline]
+    pub(crate) unsafe fn new(job: NonNull<JobHeader>) -> Self {
+        Self(job)
+    }
+
+    pub(crate) fn meta(&self) -> &JobMeta {
+        // SAFETY: valid until it has been executed, which spends the `JobRef`.
+        unsafe { &self.0.as_ref().meta }
+    }
+
+    pub(crate) fn as_ptr(&self) -> NonNull<JobHeader> {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn run(self, cx: &Context<'_>) {
+        self.execute(Order::Run(cx));
+    }
+
+    pub(crate) fn abandon(self, reason: &'static str, hooks: &Arc<dyn Hooks>) {
+        self.execute(Order::Abandon(reason, hooks));
+    }
+
+    /// Gives the right up: the caller has the job itself, and deals with it.
+    #[inline]
+    pub(crate) fn forget(self) {
+        std::mem::forget(self);
+    }
+
+    #[inline]
+    fn execute(self, order: Order<'_, '_>) {
+        let job = ManuallyDrop::new(self).0;
+        // SAFETY: the job is valid, and executed once because the right to it is spent here.
+        unsafe { (job.as_ref().execute)(job, order) };
+    }
+}
+
+impl Drop for JobRef {
+    fn drop(&mut self) {
+        debug_assert!(
+            std::thread::panicking(),
+            "the right to run a job was dropped: {:?}",
+            self.meta()
+        );
+    }
+}
+
+// SAFETY: the two are inverse to each other.
+unsafe impl Word for JobRef {
+    fn into_raw(self) -> *mut () {
+        ManuallyDrop::new(self).0.as_ptr().cast()
+    }
+
+    unsafe fn from_raw(raw: *mut ()) -> Self {
+        // SAFETY: `raw` comes from `into_raw`, which had it from a `NonNull`.
+        Self(unsafe { NonNull::new_unchecked(raw.cast()) })
+    }
+}

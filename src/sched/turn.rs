@@ -1,0 +1,167 @@
+//! In which order a worker takes what is at hand.
+//!
+//! Woken fibers first, then own jobs (newest first), then jobs from outside and stolen ones, then
+//! fibers that have yielded. Two rules keep that from starving anybody:
+//!
+//! - **Ticks.** After `WOKEN_BURST` woken fibers in a row something else comes once. Every `TICK`th own job is
+//!   instead the oldest one, or one from outside.
+//! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are unstarted at
+//!   its beginning, here and outside, and how many fibers have yielded. It starts those jobs, oldest first, looks
+//!   once for a job to steal, and then gives each of those fibers one turn. What comes up meanwhile belongs to the next
+//!   round. So a job that yields until another one has run waits a finite time, and nobody takes two turns
+//!   while another that was ready has none.
+
+use std::cell::Cell;
+
+use super::deque::Steal;
+use super::task::JobRef;
+use super::worker::{Next, Worker};
+
+/// Woken fibers in a row before something else comes once. A guess.
+const WOKEN_BURST: u32 = 64;
+/// Own jobs between two looks at the other end of the queues. A prime that is not near a power of two; a guess.
+const TICK: u32 = 61;
+/// Yields in a row that return at once because nothing else is ready, before one that looks everywhere. A guess.
+const LONE_YIELDS: u32 = 32;
+
+/// Where a worker stands in its order.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    woken: Cell<u32>,
+    tick: Cell<u32>,
+    lone_yields: Cell<u32>,
+    /// The deque's position at the beginning of the round: jobs below it belong to the round.
+    round_end: Cell<isize>,
+    /// Jobs from outside that belong to the round.
+    round_injected: Cell<usize>,
+    /// Whether the round has yet to look for a job to steal.
+    round_may_steal: Cell<bool>,
+    /// Turns of yielded fibers that the round has left.
+    round_turns: Cell<usize>,
+}
+
+fn count_down(cell: &Cell<usize>) -> bool {
+    let left = cell.get();
+    cell.set(left.saturating_sub(1));
+    left > 0
+}
+
+impl Worker {
+    /// The next thing among what is at hand, without looking at other workers (except once a round).
+    #[inline]
+    pub(super) fn next_at_hand(&self, can_start: bool) -> Option<Next> {
+        self.remote().inbox.take_into(&self.ready);
+        let woken = self.turn.woken.get();
+        if woken < WOKEN_BURST {
+            if let Some(fiber) = self.ready.pop_front() {
+                self.turn.woken.set(woken + 1);
+                return Some(Next::Fiber(fiber));
+            }
+        }
+        self.turn.woken.set(0);
+        self.next_unwoken(can_start)
+            .or_else(|| self.ready.pop_front().map(Next::Fiber))
+    }
+
+    #[inline]
+    fn next_unwoken(&self, can_start: bool) -> Option<Next> {
+        if self.yielded.is_empty() {
+            self.turn.round_turns.set(0);
+            return if can_start {
+                self.next_own_job().map(Next::Job)
+            } else {
+                None
+            };
+        }
+        if can_start {
+            if let Some(job) = self.next_job_of_round() {
+                return Some(Next::Job(job));
+            }
+            count_down(&self.turn.round_turns);
+        }
+        self.yielded.pop_front().map(Next::Fiber)
+    }
+
+    /// Newest first, except on a tick.
+    #[inline]
+    fn next_own_job(&self) -> Option<JobRef> {
+        let tick = self.turn.tick.get().wrapping_add(1);
+        self.turn.tick.set(tick);
+        if tick % TICK == 0 {
+            if let Some(job) = self.next_job_on_tick(tick) {
+                return Some(job);
+            }
+        }
+        self.deque.pop()
+    }
+
+    #[cold]
+    fn next_job_on_tick(&self, tick: u32) -> Option<JobRef> {
+        if tick % (2 * TICK) == 0 {
+            self.oldest_own_job().or_else(|| self.shared.injector.pop())
+        } else {
+            self.shared.injector.pop().or_else(|| self.oldest_own_job())
+        }
+    }
+
+    fn oldest_own_job(&self) -> Option<JobRef> {
+        loop {
+            match self.deque.take_oldest() {
+                Steal::Success(job) => return Some(job),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
+    }
+
+    #[cold]
+    fn next_job_of_round(&self) -> Option<JobRef> {
+        let turn = &self.turn;
+        if turn.round_turns.get() == 0 {
+            turn.round_end.set(self.deque.bounds().1);
+            turn.round_injected.set(self.shared.injector.len());
+            turn.round_may_steal.set(true);
+            turn.round_turns.set(self.yielded.len());
+        }
+        // Positions only grow at the old end, so what is below `round_end` was there when the round began.
+        if self.deque.bounds().0.wrapping_sub(turn.round_end.get()) < 0 {
+            if let Some(job) = self.oldest_own_job() {
+                return Some(job);
+            }
+        }
+        if count_down(&turn.round_injected) {
+            if let Some(job) = self.shared.injector.pop() {
+                return Some(job);
+            }
+            turn.round_injected.set(0);
+        }
+        if turn.round_may_steal.replace(false) && self.deque.is_empty() {
+            return self.steal();
+        }
+        None
+    }
+
+    /// Whether a yield would come straight back. Now and then it says no, so that a job that
+    /// spins with `yield_now` also looks at other workers' jobs.
+    #[inline]
+    pub(super) fn has_nothing_else(&self) -> bool {
+        let alone = self.yielded.is_empty()
+            && !self.has_ready_fiber()
+            && self.deque.is_empty()
+            && self.shared.injector.is_empty()
+            && !super::migrate::forced(self);
+        let lone = self.turn.lone_yields.get();
+        if alone && lone < LONE_YIELDS {
+            self.turn.lone_yields.set(lone + 1);
+            return true;
+        }
+        self.turn.lone_yields.set(0);
+        false
+    }
+
+    /// Whether a fiber of this worker has been woken.
+    #[inline]
+    pub(super) fn has_ready_fiber(&self) -> bool {
+        !self.ready.is_empty() || !self.remote().inbox.is_empty()
+    }
+}

@@ -1,0 +1,276 @@
+//! A worker: one thread that lets fibers go on, and what it does when they stop.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::current;
+use super::deque::Owner;
+use super::fiber::{FiberLocal, FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
+use super::migrate;
+use super::shared::{Remote, Shared};
+use super::task::JobRef;
+use super::trace;
+use super::turn::Turn;
+use crate::fiber::{FiberList, Resumed, Suspended};
+use crate::primitive::atomic::Ordering;
+use crate::rng::Rng;
+use crate::stack::StackError;
+
+/// What a worker does next.
+pub(super) enum Next {
+    /// Let this fiber go on.
+    Fiber(ReadyFiber),
+    /// Start this job.
+    Job(JobRef),
+    /// The worker ends, or what its caller waited for has happened.
+    Nothing,
+}
+
+/// The state of one worker. Its thread alone touches it, except for `index` and `shared`,
+/// which are constant.
+pub(crate) struct Worker {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    /// Unstarted jobs; thieves take from the other end.
+    pub(super) deque: Owner<JobRef>,
+    /// Fibers that have been woken, in that order.
+    pub(super) ready: FiberList<Jobs>,
+    /// Fibers that have yielded, in that order.
+    pub(super) yielded: FiberList<Jobs>,
+    /// Fibers without a job.
+    pool: FiberList<Jobs>,
+    /// The fiber that runs now.
+    running: Cell<Option<NonNull<JobFiber>>>,
+    /// The job for the runner that is resumed next.
+    handoff: Cell<Option<JobRef>>,
+    pub(super) turn: Turn,
+    pub(super) rng: Rng,
+    /// Set at the very end: pooled fibers return instead of looking for jobs.
+    ends: Cell<bool>,
+    /// Every fiber created here, for the census.
+    pub(super) created: RefCell<Vec<NonNull<JobFiber>>>,
+    /// Why there is no stack for another fiber, if it is the system that refused.
+    stack_error: Cell<Option<StackError>>,
+    pub(super) census_seen: Cell<u64>,
+}
+
+impl Worker {
+    pub(super) fn new(index: usize, shared: Arc<Shared>, deque: Owner<JobRef>) -> Self {
+        Self {
+            index,
+            shared,
+            deque,
+            ready: FiberList::new(),
+            yielded: FiberList::new(),
+            pool: FiberList::new(),
+            running: Cell::new(None),
+            handoff: Cell::new(None),
+            turn: Turn::default(),
+            rng: Rng::new(index as u64),
+            ends: Cell::new(false),
+            created: RefCell::new(Vec::new()),
+            stack_error: Cell::new(None),
+            census_seen: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[inline]
+    pub(super) fn remote(&self) -> &Remote {
+        &self.shared.remotes[self.index]
+    }
+
+    /// The main loop of a worker's thread.
+    pub(super) fn run(&self) {
+        let _entered = current::enter(self);
+        loop {
+            let can_start = self.has_runner();
+            match self.next(can_start, None) {
+                Next::Fiber(fiber) => self.go_on(fiber),
+                Next::Job(job) => self.start(job),
+                Next::Nothing => break,
+            }
+        }
+        self.ends.set(true);
+        while let Some(fiber) = self.pool.pop_front() {
+            self.go_on(fiber);
+        }
+    }
+
+    /// Lets a fiber go on, and deals with how it stops. Returns when there is no fiber that must go on at once.
+    pub(super) fn go_on(&self, fiber: ReadyFiber) {
+        let mut next = Some(fiber);
+        while let Some(fiber) = next {
+            next = match self.resume(fiber) {
+                Resumed::Stopped(fiber, Request::Yield) => {
+                    self.remote().stats.yields.bump();
+                    migrate::yielded(self, fiber);
+                    None
+                }
+                Resumed::Stopped(fiber, Request::Wait(request)) => {
+                    self.begin_wait(&fiber, request.site);
+                    // SAFETY: the request is this fiber's, which has just stopped here.
+                    unsafe { FiberWaiter::publish(fiber, &request) }
+                }
+                Resumed::Stopped(fiber, Request::Idle(other)) => {
+                    self.pool.push_front(fiber);
+                    other
+                }
+                // The stack goes back to the arena. Only `ends` lets a body return.
+                Resumed::Complete(stack) => {
+                    drop(stack);
+                    None
+                }
+            };
+        }
+    }
+
+    #[inline]
+    fn resume(&self, fiber: ReadyFiber) -> Resumed<Jobs> {
+        let local = &fiber.fiber().local;
+        if local.site.take().is_some() {
+            self.count_waiting(usize::wrapping_sub);
+            trace::resumed(self.index);
+        }
+        local.set_worker(self);
+        local.resumed_unwinding.set(std::thread::panicking());
+        local.span.enter();
+        let address = fiber.as_ptr();
+        let outer = self.running.replace(Some(address));
+        self.remote().stats.switches.bump();
+        let resumed = fiber.resume(NonNull::from(self));
+        self.running.set(outer);
+        if let Resumed::Stopped(fiber, _) = &resumed {
+            fiber.fiber().local.span.exit();
+        }
+        resumed
+    }
+
+    fn begin_wait(&self, fiber: &ReadyFiber, site: crate::wait::Site) {
+        self.remote().stats.waits.bump();
+        self.count_waiting(usize::wrapping_add);
+        fiber.fiber().local.site.set(Some(site));
+        trace::suspended(self.index, site);
+    }
+
+    /// One fiber more or less waits.
+    pub(super) fn count_waiting(&self, change: fn(usize, usize) -> usize) {
+        // Only this thread writes. Release: see `Shared::nothing_left`.
+        let waiting = &self.remote().waiting;
+        waiting.store(
+            change(waiting.load(Ordering::Relaxed), 1),
+            Ordering::Release,
+        );
+    }
+
+    /// Starts a job on a runner, of which there is one (`has_runner`).
+    pub(super) fn start(&self, job: JobRef) {
+        let runner = self
+            .pool
+            .pop_front()
+            .expect("a worker that starts a job has a runner");
+        self.handoff.set(Some(job));
+        self.go_on(runner);
+    }
+
+    pub(super) fn take_handoff(&self) -> Option<JobRef> {
+        self.handoff.take()
+    }
+
+    /// Whether the worker has a fiber to start a job on; creates one within the limits.
+    pub(super) fn has_runner(&self) -> bool {
+        !self.pool.is_empty() || self.create_fiber()
+    }
+
+    #[cold]
+    fn create_fiber(&self) -> bool {
+        let fibers = &self.shared.fibers;
+        let max = self.shared.config.max_fibers;
+        // Relaxed: a bare count; the stack's memory is published by its own lock.
+        let reserve = |n| (n < max).then_some(n + 1);
+        if fibers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
+            .is_err()
+        {
+            return false;
+        }
+        match self.shared.config.stacks.allocate() {
+            Ok(stack) => {
+                let local = FiberLocal::new();
+                local.set_worker(self);
+                let fiber = Suspended::new(stack, local);
+                self.created.borrow_mut().push(fiber.as_ptr());
+                self.pool.push_front(fiber);
+                true
+            }
+            Err(error) => {
+                // Like the limit, only lower: the worker starts no new job until a fiber is free.
+                fibers.fetch_sub(1, Ordering::Relaxed);
+                self.stack_error.set(Some(error));
+                false
+            }
+        }
+    }
+
+    pub(super) fn take_stack_error(&self) -> Option<StackError> {
+        self.stack_error.take()
+    }
+
+    pub(super) fn ends(&self) -> bool {
+        self.ends.get()
+    }
+
+    /// Whether this thread, here, runs that fiber.
+    #[inline]
+    pub(super) fn runs(&self, fiber: NonNull<JobFiber>) -> bool {
+        self.running.get() == Some(fiber)
+    }
+
+    /// Makes an unstarted job visible to everybody.
+    #[inline]
+    pub(crate) fn spawn(&self, job: JobRef) {
+        self.deque.push(job);
+        self.shared.idle.notify_one();
+    }
+
+    /// Takes back the job that was spawned last, if it is that one and nobody has taken it.
+    #[inline]
+    pub(crate) fn take_back(&self, job: NonNull<super::JobHeader>) -> Option<JobRef> {
+        let job = self.deque.pop_if(job.as_ptr().cast())?;
+        self.remote().stats.jobs.bump();
+        Some(job)
+    }
+
+    /// Lets a fiber go on that has been woken, on its home worker.
+    pub(super) fn make_ready(fiber: ReadyFiber) {
+        if let Some(fiber) = migrate::arrive(fiber) {
+            Self::dispatch(fiber);
+        }
+    }
+
+    /// Sends a fiber that may go on to the worker where it shall.
+    pub(super) fn dispatch(fiber: ReadyFiber) {
+        let home: *const Worker = fiber.fiber().local.worker();
+        let here = current::worker();
+        // SAFETY: a worker outlives the fibers that are homed on it. From another thread only the
+        // constant fields are read.
+        let (index, shared) = unsafe { ((*home).index, &(*home).shared) };
+        // SAFETY: this thread's worker outlives this frame.
+        match here.map(|here| unsafe { here.as_ref() }) {
+            Some(here) if Arc::ptr_eq(&here.shared, shared) => {
+                migrate::route_from_worker(here, index, fiber);
+            }
+            _ => {
+                // Once the fiber is on its way, the system may end before this thread has
+                // woken the worker: it holds on to what it touches.
+                let shared = Arc::clone(shared);
+                let index = migrate::route_from_outside(&shared, index);
+                shared.deliver(index, fiber);
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! An event that is set once for all (manual reset), or that lets one waiter through each time (auto reset).
+
+use std::fmt;
+use std::ptr::NonNull;
+
+use crate::wait::{Chain, Site, Source, SpinLock, WaitList, WaitNode, WaitQueue, Waiter, Wake};
+
+/// Something that happens, and can be waited for.
+///
+/// - A **manual** event, once set, lets everybody through until it is [`reset`](Self::reset).
+/// - An **auto** event lets one waiter through for each [`set`](Self::set), the one that has waited longest, and is then unset
+///   again. Sets do not add up: setting it twice while nobody waits lets one through.
+///
+/// Share it by reference (jobs of a scope) or in an `Arc`.
+///
+/// # Memory ordering
+/// What came before a `set` is visible after a wait that it ends.
+///
+/// # Examples
+/// ```
+/// use rustfiber::{Blocking, Event, JobSystem};
+///
+/// let jobs = JobSystem::new()?;
+/// let loaded = Event::manual();
+/// let answer = jobs.run(|cx| {
+///     cx.scope(|s| {
+///         let reader = s.spawn(|cx| {
+///             loaded.wait(cx);
+///             42
+///         });
+///         loaded.set();
+///         reader.join(cx).unwrap()
+///     })
+/// });
+/// assert_eq!(answer, 42);
+/// loaded.wait(Blocking); // is still set
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
+pub struct Event {
+    kind: Kind,
+}
+
+enum Kind {
+    /// Closed while it is set.
+    Manual(WaitList),
+    Auto(SpinLock<Auto>),
+}
+
+struct Auto {
+    is_set: bool,
+    waiters: WaitQueue,
+}
+
+impl Event {
+    /// An unset event that stays set.
+    #[must_use]
+    pub fn manual() -> Self {
+        Self {
+            kind: Kind::Manual(WaitList::new()),
+        }
+    }
+
+    /// An unset event that lets one waiter through for each `set`.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self {
+            kind: Kind::Auto(SpinLock::new(Auto {
+                is_set: false,
+                waiters: WaitQueue::new(),
+            })),
+        }
+    }
+
+    /// Sets the event: wakes all waiters of a manual one, or the longest waiting one of an auto one.
+    ///
+    /// ```
+    /// let event = rustfiber::Event::auto();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// event.wait(rustfiber::Blocking);
+    /// assert!(!event.is_set());
+    /// ```
+    pub fn set(&self) {
+        // Both detach under the word or the lock, and deliver when the event is out of hand: it may be gone then.
+        let woken = match &self.kind {
+            Kind::Manual(waiters) => waiters.close().0,
+            Kind::Auto(auto) => auto.with(|auto| {
+                let first = auto.waiters.pop();
+                auto.is_set |= first.is_none();
+                Chain::of(first)
+            }),
+        };
+        woken.deliver(Wake::Signalled);
+    }
+
+    /// Unsets the event. Who has been let through stays so.
+    ///
+    /// ```
+    /// let event = rustfiber::Event::manual();
+    /// event.set();
+    /// event.reset();
+    /// assert!(!event.is_set());
+    /// ```
+    pub fn reset(&self) {
+        match &self.kind {
+            Kind::Manual(waiters) => waiters.reopen(),
+            Kind::Auto(auto) => auto.with(|auto| auto.is_set = false),
+        }
+    }
+
+    /// Whether a wait would return at once at this moment.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        match &self.kind {
+            Kind::Manual(waiters) => waiters.is_closed(),
+            Kind::Auto(auto) => auto.with(|auto| auto.is_set),
+        }
+    }
+
+    /// Waits until the event is set; unsets it if it is an auto one.
+    ///
+    /// # Panics
+    /// With [`Blocking`](crate::Blocking) inside a job.
+    #[track_caller]
+    pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
+        who.check();
+        if !self.passes() {
+            super::wait_for(who, self, Site::here("an event"));
+        }
+        who.outcome(Ok(()))
+    }
+
+    /// Whether a waiter may go through without waiting; an auto event is unset by that.
+    fn passes(&self) -> bool {
+        match &self.kind {
+            Kind::Manual(waiters) => waiters.is_closed(),
+            Kind::Auto(auto) => auto.with(|auto| std::mem::take(&mut auto.is_set)),
+        }
+    }
+}
+
+impl Source for Event {
+    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
+        match &self.kind {
+            // SAFETY: by contract.
+            Kind::Manual(waiters) => unsafe { waiters.push(node) },
+            Kind::Auto(auto) => auto.with(|auto| {
+                if std::mem::take(&mut auto.is_set) {
+                    return false;
+                }
+                // SAFETY: by contract.
+                unsafe { auto.waiters.push(node) };
+                true
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Manual(_) => "manual",
+            Kind::Auto(_) => "auto",
+        };
+        f.debug_struct("Event")
+            .field("kind", &kind)
+            .field("is_set", &self.is_set())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! A broadcast list: waiters that are all woken together, without a lock.
+//!
+//! ```text
+//!  word:  [ newest node ........................ | MARK | CLOSED | phase (2 bits) ]
+//!            |
+//!            v
+//!          node --next--> node --next--> node --next--> null
+//! ```
+//!
+//! The list is one word: a Treiber stack ("Systems Programming: Coping with Parallelism",
+//! 1986) with tags in the low bits. Waiters push themselves; a waker detaches all of them
+//! with one compare-exchange and owns the chain from then on. Nobody pops a single node, so
+//! there is no ABA problem.
+//!
+//! **Tags.** `CLOSED`: the list takes no more waiters, because what they would wait for has
+//! happened. `MARK`: a bit for the list's owner, carried along (a job's handle says with it
+//! that it is gone). The *phase* belongs to the protocol for early leaving:
+//!
+//! | phase | meaning | left by |
+//! |---|---|---|
+//! | `IDLE` | all waiters are in the list | a sweeper, to `SWEEPING` |
+//! | `SWEEPING` | one sweeper has detached the waiters and sorts them | the sweeper |
+//! | `AGAIN` | as `SWEEPING`, and somebody asks for one more look | the sweeper |
+//! | `PASSED` | as `SWEEPING`, and a waker has come by meanwhile | the sweeper |
+//!
+//! **Leaving.** A single node can't be cut out of a stack. A waiter that gives up flags its
+//! node and sweeps: it detaches all, keeps the ones that leave or are satisfied, and pushes
+//! the rest back. There is one sweeper at a time. A second one does not wait: it sets
+//! `AGAIN`, and the first looks once more before it ends, so the flagged node is taken out
+//! on its behalf. A waker that comes by while a sweeper holds nodes takes what is in the list and
+//! sets `PASSED`; the sweeper then knows that what it holds has been signalled, and returns it
+//! as such. Only the sweeper leaves these phases, so it can't take another's sweep for its own.
+//!
+//! **Who holds a node.** In the list: nobody writes `next`. Detached: the waker or the sweeper. Returned in
+//! a chain: the caller, who delivers it.
+//!
+//! **Who keeps the list alive.** A waker that closes the list touches it no more after the
+//! compare-exchange that detached the chain. A sweeper touches it until it ends: it sweeps on
+//! behalf of a waiter that has not gone on yet, or holds a reference of its own.
+//!
+//! **Orderings.** Every successful exchange of the word is `AcqRel`: release publishes the node that
+//! was pushed, or what was done before a wake; acquire, in whoever detaches or finds the list closed, makes them visible.
+
+use std::ptr::{self, NonNull};
+
+use super::node::{Chain, WaitNode};
+use crate::primitive::atomic::{AtomicPtr, Ordering};
+
+const PHASE: usize = 0b0011;
+const IDLE: usize = 0b0000;
+const SWEEPING: usize = 0b0001;
+const AGAIN: usize = 0b0010;
+const PASSED: usize = 0b0011;
+const CLOSED: usize = 0b0100;
+const MARK: usize = 0b1000;
+const TAGS: usize = 0b1111;
+
+/// The word of a list, taken apart.
+#[derive(Clone, Copy)]
+struct Word(*mut WaitNode);
+
+impl Word {
+    fn new(node: *mut WaitNode, tags: usize) -> Self {
+        Self(node.map_addr(|addr| addr | tags))
+    }
+
+    fn node(self) -> *mut WaitNode {
+        self.0.map_addr(|addr| addr & !TAGS)
+    }
+
+    fn tags(self) -> usize {
+        self.0.addr() & TAGS
+    }
+
+    fn phase(self) -> usize {
+        self.tags() & PHASE
+    }
+
+    fn has(self, tag: usize) -> bool {
+        self.tags() & tag != 0
+    }
+
+    fn with_phase(self, phase: usize) -> Self {
+        Self::new(self.node(), self.tags() & !PHASE | phase)
+    }
+
+    /// The word after a waker has taken the nodes: empty, and a sweeper is told.
+    fn taken(self) -> Self {
+        let phase = if self.phase() == IDLE { IDLE } else { PASSED };
+        Self::new(ptr::null_mut(), self.tags()).with_phase(phase)
+    }
+}
+
+/// Waiters that are woken together.
+#[derive(Debug)]
+pub(crate) struct WaitList {
+    word: AtomicPtr<WaitNode>,
+}
+
+/// What a sweep has taken out of a list.
+#[derive(Debug)]
+#[must_use = "the nodes in the chains are waiters that nobody else will wake"]
+pub(crate) struct Swept {
+    /// Signalled, or satisfied by the level of the sweep.
+    pub(crate) signalled: Chain,
+    /// Left early.
+    pub(crate) left: Chain,
+}
+
+impl WaitList {
+    /// An open list without waiters.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            word: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            word: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Whether the list takes no more waiters. What happened before `close` is visible then.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the release in `close`.
+        Word(self.word.load(Ordering::Acquire)).has(CLOSED)
+    }
+
+    /// Links a node, unless the list is closed.
+    ///
+    /// # Safety
+    /// The node is in no list and stays valid until it is delivered.
+    #[must_use]
+    pub(crate) unsafe fn push(&self, node: NonNull<WaitNode>) -> bool {
+        let pushed = self.update(|word| {
+            if word.has(CLOSED) {
+                return None;
+            }
+            // SAFETY: the node is in no list yet, so it is the caller's.
+            unsafe { node.as_ref() }.set_next(word.node());
+            Some(Word::new(node.as_ptr(), word.tags()))
+        });
+        pushed.is_ok()
+    }
+
+    /// Closes the list and detaches all waiters; says whether it carried the mark.
+    ///
+    /// The list may be gone when this returns: it is not touched after the exchange.
+    pub(crate) fn close(&self) -> (Chain, bool) {
+        let taken = self.update(|word| {
+            let closed = word.taken();
+            Some(Word::new(closed.node(), closed.tags() | CLOSED))
+        });
+        let (Ok(word) | Err(word)) = taken;
+        // SAFETY: the exchange has unlinked these nodes.
+        (
+            unsafe { Chain::from_raw(word.node()) }.reversed(),
+            word.has(MARK),
+        )
+    }
+
+    /// Opens a closed list again.
+    pub(crate) fn reopen(&self) {
+        let _ = self.update(|word| {
+            word.has(CLOSED)
+                .then(|| Word::new(word.node(), word.tags() & !CLOSED))
+        });
+    }
+
+    /// Sets the mark; says whether the list was closed before.
+    #[must_use]
+    pub(crate) fn mark(&self) -> bool {
+        let marked = self.update(|word| Some(Word::new(word.node(), word.tags() | MARK)));
+        let (Ok(word) | Err(word)) = marked;
+        word.has(CLOSED)
+    }
+
+    /// Detaches all waiters of a list that stays open.
+    pub(crate) fn take_all(&self) -> Chain {
+        let taken = self.update(|word| Some(word.taken()));
+        let (Ok(word) | Err(word)) = taken;
+        // SAFETY: the exchange has unlinked these nodes.
+        unsafe { Chain::from_raw(word.node()) }.reversed()
+    }
+
+    /// Takes one node out before it is signalled, if it is still in the list or in the
+    /// hands of a sweeper. In any case it is delivered: with what this returns, by that sweeper, or by a waker.
+    ///
+    /// # Safety
+    /// The node has been pushed to this list, and is valid during the call.
+    pub(crate) unsafe fn leave(&self, node: NonNull<WaitNode>) -> Swept {
+        // SAFETY: valid by contract.
+        unsafe { node.as_ref() }.ask_to_leave();
+        self.sweep(|| u32::MAX)
+    }
+
+    /// Takes out the nodes that are leaving or whose level is at least `level()`, which is asked
+    /// once a pass. When another sweep is under way, that one does it instead.
+    pub(crate) fn sweep(&self, mut level: impl FnMut() -> u32) -> Swept {
+        let mut swept = Swept {
+            signalled: Chain::EMPTY,
+            left: Chain::EMPTY,
+        };
+        let Some(mut fresh) = self.begin_sweep() else {
+            return swept;
+        };
+        let mut held = Chain::EMPTY;
+        loop {
+            let level = level();
+            fresh = fresh.prepended(std::mem::replace(&mut held, Chain::EMPTY));
+            while let Some(node) = fresh.pop() {
+                // SAFETY: a node that this sweep holds is valid until it is delivered.
+                let waiter = unsafe { node.as_ref() };
+                if waiter.level() >= level {
+                    swept.signalled.push(node);
+                } else if waiter.is_leaving() {
+                    swept.left.push(node);
+                } else {
+                    held.push(node);
+                }
+            }
+            match self.end_sweep(&mut held) {
+                Ok(()) => return swept,
+                Err(Look { passed, found }) => {
+                    if passed {
+                        let signalled = std::mem::replace(&mut held, Chain::EMPTY);
+                        swept.signalled = swept.signalled.prepended(signalled);
+                    }
+                    fresh = found;
+                }
+            }
+        }
+    }
+
+    /// Becomes the sweeper and detaches the waiters, or asks the present one to look again.
+    fn begin_sweep(&self) -> Option<Chain> {
+        let begun = self.update(|word| match word.phase() {
+            IDLE if word.node().is_null() => None,
+            IDLE => Some(Word::new(ptr::null_mut(), word.tags()).with_phase(SWEEPING)),
+            // A sweeper that was passed looks again anyway. The exchange is made all the
+            // same, because it publishes the flag of the node that wants to leave.
+            PASSED => Some(word),
+            _ => Some(word.with_phase(AGAIN)),
+        });
+        match begun {
+            // SAFETY: the exchange has unlinked these nodes.
+            Ok(word) if word.phase() == IDLE => Some(unsafe { Chain::from_raw(word.node()) }),
+            _ => None,
+        }
+    }
+
+    /// Puts `held` back and stops being the sweeper, unless there is something to look at.
+    fn end_sweep(&self, held: &mut Chain) -> Result<(), Look> {
+        let Some((first, last)) = held.ends() else {
+            return self.end_with(|word| Word::new(word.node(), word.tags()).with_phase(IDLE));
+        };
+        let ended = self.end_with(|word| {
+            // SAFETY: the sweeper holds its nodes until the exchange succeeds.
+            unsafe { last.as_ref() }.set_next(word.node());
+            Word::new(first.as_ptr(), word.tags()).with_phase(IDLE)
+        });
+        match ended {
+            Ok(()) => *held = Chain::EMPTY,
+            // SAFETY: as above; the failed exchange left `last` pointing into the list.
+            Err(_) => unsafe { last.as_ref() }.set_next(ptr::null_mut()),
+        }
+        ended
+    }
+
+    fn end_with(&self, idle: impl Fn(Word) -> Word) -> Result<(), Look> {
+        let ended = self.update(|word| match word.phase() {
+            SWEEPING => Some(idle(word)),
+            _ => Some(Word::new(ptr::null_mut(), word.tags()).with_phase(SWEEPING)),
+        });
+        let (Ok(word) | Err(word)) = ended;
+        match word.phase() {
+            SWEEPING => Ok(()),
+            phase => Err(Look {
+                passed: phase == PASSED,
+                // SAFETY: the exchange has unlinked these nodes.
+                found: unsafe { Chain::from_raw(word.node()) },
+            }),
+        }
+    }
+
+    /// Exchanges the word for `change(word)` until it succeeds or `change` declines.
+    /// Returns the word that was replaced, or the one that was declined.
+    fn update(&self, mut change: impl FnMut(Word) -> Option<Word>) -> Result<Word, Word> {
+        // Acquire: a declined word may be a closed one, see `is_closed`.
+        let mut seen = self.word.load(Ordering::Acquire);
+        loop {
+            let Some(new) = change(Word(seen)) else {
+                return Err(Word(seen));
+            };
+            // AcqRel: see "Orderings" above.
+            match self
+                .word
+                .compare_exchange_weak(seen, new.0, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(old) => return Ok(Word(old)),
+                Err(now) => seen = now,
+            }
+        }
+    }
+}
+
+/// Why a sweep can't end yet.
+struct Look {
+    /// A waker came by: what the sweeper holds has been signalled.
+    passed: bool,
+    /// Waiters that arrived since.
+    found: Chain,
+}
+
+impl Drop for WaitList {
+    fn drop(&mut self) {
+        let word = Word(self.word.load(Ordering::Relaxed));
+        debug_assert!(
+            word.node().is_null() || std::thread::panicking(),
+            "a list of waiters was dropped with waiters in it"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! Floor 3: who waits. Nodes, the lists they stand in, and the parking of plain threads.
+//!
+//! A *node* stands for one waiter: a suspended fiber, a parked thread, a fiber that waits
+//! nested because it unwinds, or a job that starts when a counter is done. It lives in the
+//! waiter's own memory (for a fiber: on its stack), so waiting allocates nothing.
+//!
+//! Whoever **unlinks** a node from its list, and nobody else, **delivers** it: one call of
+//! the node's `deliver` function, which makes the waiter go on. Delivery is the last touch
+//! of the node, because its owner may return, and its memory be gone, at once. A list is
+//! told apart from what it waits for: this floor knows no scheduler, it hands chains of
+//! nodes to its caller, who delivers them when it has let go of everything else.
+
+mod list;
+mod node;
+mod queue;
+mod spin;
+mod thread;
+mod waiter;
+
+pub(crate) use list::WaitList;
+pub(crate) use node::{Chain, Site, Source, Unlinked, WaitNode, Wake};
+pub(crate) use queue::WaitQueue;
+pub(crate) use spin::SpinLock;
+pub(crate) use thread::{Spin, ThreadWaiter};
+pub(crate) use waiter::sealed;
+pub use waiter::{Interrupted, Waiter};

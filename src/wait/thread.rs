@@ -1,0 +1,138 @@
+//! A plain thread that waits.
+//!
+//! Steps of the two sides:
+//!
+//! 1. The thread fills a `ThreadWaiter` in its frame and registers the node.
+//! 2. The waker copies the thread's handle out of the waiter, then stores `done` (release).
+//! 3. The waker unparks the thread by its copy: after step 2 the waiter may be gone.
+//! 4. The thread parks until it loads `done` (acquire).
+//!
+//! No wake-up is lost: `unpark` leaves a token that the next `park` consumes, so an unpark
+//! between the load of `done` and the `park` makes that park return at once.
+
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use super::node::{Source, WaitNode, Wake};
+use crate::primitive::atomic::{AtomicU8, Ordering};
+use crate::primitive::thread::{self, Thread};
+
+/// The longest that any thread spins before it parks.
+pub(crate) const SPIN_LIMIT: Duration = Duration::from_micros(20);
+
+const PENDING: u8 = 0;
+
+fn encode(wake: Wake) -> u8 {
+    match wake {
+        Wake::Signalled => 1,
+        Wake::Left => 2,
+        Wake::Abandoned => 3,
+    }
+}
+
+fn decode(code: u8) -> Wake {
+    match code {
+        1 => Wake::Signalled,
+        2 => Wake::Left,
+        _ => Wake::Abandoned,
+    }
+}
+
+/// A thread's node. `repr(C)`: a pointer to the node is a pointer to the waiter.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct ThreadWaiter {
+    node: WaitNode,
+    done: AtomicU8,
+    thread: Thread,
+}
+
+impl ThreadWaiter {
+    pub(crate) fn new() -> Self {
+        Self {
+            node: WaitNode::new(deliver),
+            done: AtomicU8::new(PENDING),
+            thread: thread::current(),
+        }
+    }
+
+    /// Registers with `source` and blocks the thread until the node is delivered.
+    pub(crate) fn wait_for(source: &dyn Source) -> Wake {
+        let waiter = Self::new();
+        // The pointer is derived from the whole waiter, which `deliver` reaches through it.
+        let node = NonNull::from(&waiter).cast::<WaitNode>();
+        // SAFETY: the node lives in this frame until it is delivered, and this frame
+        // goes on only after `register` has returned.
+        if !unsafe { source.register(node) } {
+            return Wake::Signalled;
+        }
+        waiter.park_until_done()
+    }
+
+    pub(crate) fn node(&self) -> NonNull<WaitNode> {
+        NonNull::from(self).cast()
+    }
+
+    pub(crate) fn park_until_done(&self) -> Wake {
+        let mut spin = Spin::start();
+        loop {
+            // Acquire: pairs with the release in `deliver`.
+            let done = self.done.load(Ordering::Acquire);
+            if done != PENDING {
+                return decode(done);
+            }
+            if !spin.again() {
+                thread::park();
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As `WaitNode::new` says: called once, by whoever has unlinked the node of a `ThreadWaiter`.
+unsafe fn deliver(node: NonNull<WaitNode>, wake: Wake) {
+    // SAFETY: the node is the first field of its waiter, which is valid until `done` is stored.
+    let waiter = unsafe { node.cast::<ThreadWaiter>().as_ref() };
+    let thread = waiter.thread.clone();
+    // Release: pairs with the acquire in `park_until_done`. The last touch of the waiter.
+    waiter.done.store(encode(wake), Ordering::Release);
+    thread.unpark();
+}
+
+/// Spins for at most `SPIN_LIMIT`.
+#[cfg(not(loom))]
+pub(crate) struct Spin(Option<std::time::Instant>);
+
+#[cfg(not(loom))]
+impl Spin {
+    pub(crate) fn start() -> Self {
+        Self(Some(std::time::Instant::now() + SPIN_LIMIT))
+    }
+
+    /// Spins for a moment; says whether the time allows another look.
+    pub(crate) fn again(&mut self) -> bool {
+        let Some(end) = self.0 else { return false };
+        for _ in 0..16 {
+            crate::primitive::hint::spin_loop();
+        }
+        if std::time::Instant::now() >= end {
+            self.0 = None;
+        }
+        true
+    }
+}
+
+/// A model explores every interleaving anyway: no time passes in it.
+#[cfg(loom)]
+pub(crate) struct Spin;
+
+#[cfg(loom)]
+impl Spin {
+    pub(crate) fn start() -> Self {
+        Self
+    }
+
+    pub(crate) fn again(&mut self) -> bool {
+        false
+    }
+}
