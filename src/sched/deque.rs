@@ -406,6 +406,7 @@ impl<T: Word> Stealer<T> {
     }
 
     /// The position of the oldest element; it never falls.
+    #[cfg(test)]
     pub(crate) fn top(&self) -> isize {
         self.shared.top.load(Relaxed)
     }

@@ -57,8 +57,8 @@ impl FiberLocal {
             job: Cell::new(ptr::null()),
             site: Cell::new(None),
             resumed_unwinding: Cell::new(false),
-            span: JobSpan::default(),
-            landing: super::migrate::Landing::default(),
+            span: JobSpan::new(),
+            landing: super::migrate::Landing::new(),
         }
     }
 

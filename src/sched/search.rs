@@ -58,9 +58,9 @@ impl Worker {
                 }
             }
             let asleep = idle.fall_asleep(self.index, can_start);
-            let token = if self.has_reason_to_wake(can_start, until) {
-                asleep.cancel()
-            } else if self.shared.last_one_asleep() {
+            let stays_awake =
+                self.has_reason_to_wake(can_start, until) || self.shared.last_one_asleep();
+            let token = if stays_awake {
                 asleep.cancel()
             } else {
                 self.remote().stats.parks.bump();

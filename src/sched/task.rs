@@ -16,14 +16,29 @@ use super::hooks::Hooks;
 pub(crate) struct JobMeta {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// Room for what later settings choose: how urgent it is, how large its stack, where it starts.
-    pub(crate) priority: u8,
-    pub(crate) stack_class: u8,
-    pub(crate) home: u16,
+    #[expect(dead_code, reason = "there are no settings yet that would be heard")]
+    wishes: Wishes,
 }
 
-/// `JobMeta::home` of a job that may start anywhere.
-pub(crate) const ANY_HOME: u16 = u16::MAX;
+/// Room for what later settings choose.
+#[derive(Clone, Copy, Debug)]
+#[expect(dead_code, reason = "there are no settings yet that would be heard")]
+pub(crate) struct Wishes {
+    /// How urgent the job is.
+    priority: u8,
+    /// How large its stack shall be.
+    stack_class: u8,
+    /// The worker that shall start it; `u16::MAX` is any.
+    home: u16,
+}
+
+impl Wishes {
+    const NONE: Self = Self {
+        priority: 0,
+        stack_class: 0,
+        home: u16::MAX,
+    };
+}
 
 impl JobMeta {
     /// A nameless job that is spawned at `spawned_at` and wants nothing special.
@@ -32,9 +47,7 @@ impl JobMeta {
         Self {
             name: None,
             spawned_at,
-            priority: 0,
-            stack_class: 0,
-            home: ANY_HOME,
+            wishes: Wishes::NONE,
         }
     }
 }

@@ -17,10 +17,13 @@ mod on {
     use crate::wait::Site;
 
     /// The span of the job that a fiber runs. It is entered while the fiber runs, and not while it waits.
-    #[derive(Default)]
     pub(in crate::sched) struct JobSpan(RefCell<Option<Span>>);
 
     impl JobSpan {
+        pub(in crate::sched) fn new() -> Self {
+            Self(RefCell::new(None))
+        }
+
         pub(in crate::sched) fn start(&self, job: &JobMeta) {
             let span = tracing::span!(
                 target: "rustfiber",
@@ -81,10 +84,13 @@ mod off {
     use crate::sched::task::{JobMeta, JobRef};
     use crate::wait::Site;
 
-    #[derive(Default)]
     pub(in crate::sched) struct JobSpan;
 
     impl JobSpan {
+        pub(in crate::sched) fn new() -> Self {
+            Self
+        }
+
         #[inline(always)]
         pub(in crate::sched) fn start(&self, _job: &JobMeta) {}
 

@@ -110,6 +110,7 @@ impl StackArena {
     }
 
     /// The usable bytes that every stack has at least.
+    #[cfg(test)]
     pub(crate) fn stack_size(&self) -> usize {
         self.stack_size
     }

@@ -11,7 +11,6 @@ use corosensei::{Coroutine, CoroutineResult};
 use super::*;
 
 #[cfg(target_os = "linux")]
-#[path = "tests_linux.rs"]
 mod linux;
 
 /// Runs `body` in a process of its own: this test binary, told to run the test named `test` and no

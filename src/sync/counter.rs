@@ -307,9 +307,9 @@ pub(crate) enum Continuation {
 impl Core {
     /// Exchanges the state for `change(state)` until it succeeds or `change` declines.
     /// Returns the state that was replaced, or the one that was declined.
-    fn update(&self, mut change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
+    fn update(&self, change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
         self.state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| change(state))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
     }
 
     /// Lowers the count by one, and the references by `refs` unless there is somebody to wake: then

@@ -156,10 +156,6 @@ impl Chain {
         Self { head }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head.is_null()
-    }
-
     /// A chain of one node, or none, that the caller has unlinked.
     pub(crate) fn of(node: Option<Unlinked>) -> Self {
         let mut chain = Self::EMPTY;

@@ -11,14 +11,16 @@
 //! between the load of `done` and the `park` makes that park return at once.
 
 use std::ptr::NonNull;
+#[cfg(not(loom))]
 use std::time::Duration;
 
 use super::node::{Source, WaitNode, Wake};
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::primitive::thread::{self, Thread};
 
+#[cfg(not(loom))]
 /// The longest that any thread spins before it parks.
-pub(crate) const SPIN_LIMIT: Duration = Duration::from_micros(20);
+const SPIN_LIMIT: Duration = Duration::from_micros(20);
 
 const PENDING: u8 = 0;
 
@@ -48,7 +50,7 @@ pub(crate) struct ThreadWaiter {
 }
 
 impl ThreadWaiter {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             node: WaitNode::new(deliver),
             done: AtomicU8::new(PENDING),
@@ -69,11 +71,7 @@ impl ThreadWaiter {
         waiter.park_until_done()
     }
 
-    pub(crate) fn node(&self) -> NonNull<WaitNode> {
-        NonNull::from(self).cast()
-    }
-
-    pub(crate) fn park_until_done(&self) -> Wake {
+    fn park_until_done(&self) -> Wake {
         let mut spin = Spin::start();
         loop {
             // Acquire: pairs with the release in `deliver`.

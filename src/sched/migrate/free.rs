@@ -52,10 +52,13 @@ const LANDED: u8 = 1;
 const ARRIVED: u8 = 2;
 
 /// How far the publication of a fiber's wait has come.
-#[derive(Default)]
 pub(in crate::sched) struct Landing(AtomicU8);
 
 impl Landing {
+    pub(in crate::sched) fn new() -> Self {
+        Self(AtomicU8::new(REGISTERING))
+    }
+
     pub(in crate::sched) fn begin(&self) {
         // Relaxed: the registration that follows publishes it.
         self.0.store(REGISTERING, Ordering::Relaxed);

@@ -22,10 +22,13 @@ impl Migration {
 }
 
 /// A fiber can't go on before its own worker is done with publishing its wait: that worker is busy with it.
-#[derive(Default)]
 pub(in crate::sched) struct Landing;
 
 impl Landing {
+    pub(in crate::sched) fn new() -> Self {
+        Self
+    }
+
     #[inline]
     pub(in crate::sched) fn begin(&self) {}
 
