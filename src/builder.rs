@@ -250,11 +250,10 @@ impl Hooks for UserHooks {
 /// A hook runs where nobody could take its panic.
 fn call_hook(name: &str, hook: impl FnOnce()) {
     if let Err(payload) = unwind::catch(hook) {
-        eprintln!(
-            "rustfiber: the `{name}` hook panicked ({}); aborting",
+        unwind::abort(format_args!(
+            "the `{name}` hook panicked ({})",
             unwind::message(&payload)
-        );
-        std::process::abort();
+        ));
     }
 }
 
@@ -265,5 +264,5 @@ fn report(what: &dyn fmt::Display) {
 
 #[cfg(not(feature = "tracing"))]
 fn report(what: &dyn fmt::Display) {
-    eprintln!("rustfiber: {what}");
+    unwind::complain(format_args!("{what}"));
 }

@@ -18,8 +18,8 @@ const CENSUS_PATIENCE: Duration = Duration::from_millis(200);
 /// # Leaving
 /// Dropping the system waits until every job that was spawned has ended, then joins the threads. A
 /// job that waits for something that never happens makes that take for ever;
-/// [`shutdown_timeout`](Self::shutdown_timeout) does not. Dropped inside one of its own jobs (as the last
-/// `Arc`), the system does not wait: its workers end when the last job has.
+/// [`shutdown_timeout`](Self::shutdown_timeout) does not. Dropped inside a job (one of its own, as the last
+/// `Arc`, or another system's), it does not wait: its workers end by themselves when the last job has.
 ///
 /// # Examples
 /// ```
@@ -212,8 +212,8 @@ impl Drop for JobSystem {
             return;
         };
         self.shared.close();
-        // A worker can't wait for itself: then the threads end alone.
-        if self.shared.this_worker().is_none() {
+        // A worker can't wait for itself, and must not be held for another system: then the threads end alone.
+        if !is_worker() {
             threads.join();
         }
     }

@@ -1,6 +1,8 @@
 //! Keeping panics where they belong: caught at the root of each job, never in the scheduler.
 
 use std::any::Any;
+use std::fmt;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a panic carries.
@@ -38,6 +40,18 @@ pub(crate) fn discard(payload: Payload) {
     }
 }
 
+/// Writes a line to stderr. Unlike `eprintln!` it never panics, also when stderr is closed.
+pub(crate) fn complain(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "rustfiber: {line}");
+}
+
+/// Ends the process, and says why.
+#[cold]
+pub(crate) fn abort(reason: fmt::Arguments<'_>) -> ! {
+    complain(format_args!("{reason}; aborting"));
+    std::process::abort();
+}
+
 /// Ends the process when it is dropped by unwinding: scheduler code that is half done
 /// can't be left, and says so.
 #[derive(Debug)]
@@ -46,8 +60,7 @@ pub(crate) struct AbortOnUnwind(pub(crate) &'static str);
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("rustfiber: a panic reached {}; aborting", self.0);
-            std::process::abort();
+            abort(format_args!("a panic reached {}", self.0));
         }
     }
 }

@@ -35,8 +35,6 @@ pub(super) struct ScopeCore {
 
 // SAFETY: `Shared` is `Sync`, and everything else is made for many threads.
 unsafe impl Sync for Scope<'_, '_> {}
-// SAFETY: as above.
-unsafe impl Send for Scope<'_, '_> {}
 
 /// A child's way back to its scope.
 #[derive(Clone, Copy)]

@@ -35,12 +35,13 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
     }
     fiber.local.site.set(Some(site));
     worker.count_waiting(usize::wrapping_add);
-    loop {
+    // A system does not end while a job waits, so `Nothing` means that the wait is over.
+    while !nested.is_over() {
         let can_start = worker.has_runner();
         match worker.next(can_start, Some(&nested)) {
             Next::Fiber(other) => worker.go_on(other),
             Next::Job(job) => worker.start(job),
-            Next::Nothing => break,
+            Next::Nothing => debug_assert!(nested.is_over()),
         }
     }
     worker.count_waiting(usize::wrapping_sub);

@@ -44,6 +44,7 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use crate::primitive::atomic::{AtomicU64, Ordering};
+use crate::unwind::abort;
 use crate::wait::{Site, Source, WaitList, WaitNode, Waiter, Wake};
 
 const ONE: u64 = 1;
@@ -529,8 +530,9 @@ impl fmt::Debug for Counter {
 /// Like `Arc`: so many handles can't be dropped again, and the next one would reach into the tag above.
 fn check_refs(state: u64) {
     if state & REFS > REFS / 2 {
-        eprintln!("rustfiber: more than 2^29 handles and counted jobs of one counter; aborting");
-        std::process::abort();
+        abort(format_args!(
+            "more than 2^29 handles and counted jobs of one counter"
+        ));
     }
 }
 
