@@ -62,3 +62,8 @@ pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{Counter, CounterHold, Event, channel};
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

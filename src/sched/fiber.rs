@@ -90,6 +90,9 @@ impl Protocol for Jobs {
             let next = loop {
                 if let Some(job) = job.take() {
                     run_job(fiber, job);
+                    if fiber.local.worker().must_look_up() {
+                        break None;
+                    }
                 }
                 // The worker is read anew: the job may have waited.
                 match fiber.local.worker().next(true, None) {

@@ -221,11 +221,17 @@ impl Asleep<'_> {
         let token = &self.idle.beds[self.worker].token;
         loop {
             // Acquire: pairs with the release in `give`.
-            match token.swap(NONE, Ordering::Acquire) {
-                NONE => thread::park(),
-                LOOK => return Token::Look,
-                _ => return Token::Search,
-            }
+            let told = match token.load(Ordering::Acquire) {
+                NONE => {
+                    thread::park();
+                    continue;
+                }
+                LOOK => Token::Look,
+                _ => Token::Search,
+            };
+            // Relaxed: the next token is written after the bit has been set again.
+            token.store(NONE, Ordering::Relaxed);
+            return told;
         }
     }
 }

@@ -7,7 +7,12 @@
 //! Only the fiber that is itself unwinding nests. A fiber that the nested loop resumes stops normally, although `panicking()` is
 //! true there; if it nested too, two waits could end in the wrong order and bury each other. The two are told
 //! apart by what the thread was doing when it resumed the fiber: whoever was resumed by a thread that unwinds,
-//! does not count as unwinding. So there is at most one nested loop a worker.
+//! does not count as unwinding.
+//!
+//! What runs on top of a nested loop comes back to it after each job (`Worker::must_look_up`): a runner that searched on and
+//! parked there would bury the wait below it. For the same reason a runner stops when it finds the thread unwinding after a
+//! job, because a fiber has stopped in the middle of it: it is then resumed as one that does not count as unwinding, and
+//! its next job does not nest for a panic that is another's. So there is at most one nested loop a worker.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -36,14 +41,16 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
     fiber.local.site.set(Some(site));
     worker.count_waiting(usize::wrapping_add);
     // A system does not end while a job waits, so `Nothing` means that the wait is over.
-    while !nested.is_over() {
-        let can_start = worker.has_runner();
-        match worker.next(can_start, Some(&nested)) {
-            Next::Fiber(other) => worker.go_on(other),
-            Next::Job(job) => worker.start(job),
-            Next::Nothing => debug_assert!(nested.is_over()),
+    worker.nested(|| {
+        while !nested.is_over() {
+            let can_start = worker.has_runner();
+            match worker.next(can_start, Some(&nested)) {
+                Next::Fiber(other) => worker.go_on(other),
+                Next::Job(job) => worker.start(job),
+                Next::Nothing => debug_assert!(nested.is_over()),
+            }
         }
-    }
+    });
     worker.count_waiting(usize::wrapping_sub);
     fiber.local.site.set(None);
     nested.outcome()
@@ -52,12 +59,14 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
 /// Lets one other thing go first, on the fiber's own stack.
 pub(super) fn turn(fiber: &JobFiber) {
     let worker: &Worker = fiber.local.worker();
-    let can_start = worker.has_runner();
-    match worker.next_at_hand(can_start) {
-        Some(Next::Fiber(other)) => worker.go_on(other),
-        Some(Next::Job(job)) => worker.start(job),
-        Some(Next::Nothing) | None => {}
-    }
+    worker.nested(|| {
+        let can_start = worker.has_runner();
+        match worker.next_at_hand(can_start) {
+            Some(Next::Fiber(other)) => worker.go_on(other),
+            Some(Next::Job(job)) => worker.start(job),
+            Some(Next::Nothing) | None => {}
+        }
+    });
 }
 
 const WAITING: u8 = 0;

@@ -15,7 +15,7 @@ use super::migrate::Migration;
 use super::stats::StatCells;
 use super::task::JobRef;
 use super::worker::Worker;
-use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::stack::StackArena;
 
 /// How a job system is set up.
@@ -35,8 +35,7 @@ pub(crate) struct Shared {
     pub(super) injector: Injector,
     pub(super) idle: Idle,
     pub(super) gate: Gate,
-    /// Fibers created so far; they are reused, and given up only at the end.
-    pub(super) fibers: AtomicUsize,
+    pub(super) fibers: FiberBudget,
     /// Jobs that start when a counter reaches zero, and are in no queue until then.
     pub(super) postponed: AtomicUsize,
     /// The workers end: nothing runs, waits or is postponed, and nothing can come any more.
@@ -60,6 +59,7 @@ pub(crate) struct Closed;
 impl Shared {
     pub(super) fn new(config: Config, stealers: Vec<Stealer<JobRef>>) -> Self {
         let workers = config.workers;
+        let spare_fibers = config.max_fibers - workers;
         let remote = |stealer| {
             CachePadded::new(Remote {
                 stealer,
@@ -74,7 +74,7 @@ impl Shared {
             injector: Injector::new(),
             idle: Idle::new(workers),
             gate: Gate::default(),
-            fibers: AtomicUsize::new(0),
+            fibers: FiberBudget::new(spare_fibers),
             postponed: AtomicUsize::new(0),
             terminated: AtomicBool::new(false),
             desk: super::census::Desk::new(workers),
@@ -120,6 +120,9 @@ impl Shared {
         }
         // Release: whoever sees the lower count sees the job in the injector.
         self.postponed.fetch_sub(1, Ordering::Release);
+        // SeqCst: pairs with the fence in `fall_asleep`, before which a closing thread has closed the gate: either
+        // the gate is seen closed here, or the lower count there.
+        fence(Ordering::SeqCst);
         if self.gate.is_closed() {
             // The end may have waited for this.
             self.idle.wake_all();
@@ -170,8 +173,46 @@ impl Shared {
     pub(crate) fn stats(&self) -> super::Stats {
         super::Stats::collect(
             self.remotes.iter().map(|remote| &remote.stats),
-            self.fibers.load(Ordering::Relaxed),
+            self.fibers.created(),
         )
+    }
+}
+
+/// How many fibers there are and may be. They are reused, and given up only at the end. One for each worker is set
+/// aside; the others go to whoever needs one first.
+pub(super) struct FiberBudget {
+    spare: AtomicUsize,
+    created: AtomicUsize,
+}
+
+// Relaxed throughout: bare counts. The stacks' memory is published by their own lock.
+impl FiberBudget {
+    fn new(spare: usize) -> Self {
+        Self {
+            spare: AtomicUsize::new(spare),
+            created: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes the right to create one more fiber; says whether there was one.
+    pub(super) fn reserve(&self) -> bool {
+        let one_less = |spare: usize| spare.checked_sub(1);
+        self.spare
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_ok()
+    }
+
+    /// Gives it back unused.
+    pub(super) fn unreserve(&self) {
+        self.spare.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_created(&self) {
+        self.created.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn created(&self) -> usize {
+        self.created.load(Ordering::Relaxed)
     }
 }
 

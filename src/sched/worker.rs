@@ -40,6 +40,8 @@ pub(crate) struct Worker {
     pub(super) yielded: FiberList<Jobs>,
     /// Fibers without a job.
     pool: FiberList<Jobs>,
+    /// Whether a fiber of this worker waits nested, below what runs now.
+    nesting: Cell<bool>,
     /// The fiber that runs now.
     running: Cell<Option<NonNull<JobFiber>>>,
     /// The job for the runner that is resumed next.
@@ -64,6 +66,7 @@ impl Worker {
             ready: FiberList::new(),
             yielded: FiberList::new(),
             pool: FiberList::new(),
+            nesting: Cell::new(false),
             running: Cell::new(None),
             handoff: Cell::new(None),
             turn: Turn::default(),
@@ -188,14 +191,9 @@ impl Worker {
 
     #[cold]
     fn create_fiber(&self) -> bool {
-        let fibers = &self.shared.fibers;
-        let max = self.shared.config.max_fibers;
-        // Relaxed: a bare count; the stack's memory is published by its own lock.
-        let reserve = |n| (n < max).then_some(n + 1);
-        if fibers
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
-            .is_err()
-        {
+        // A worker's first fiber is set aside for it, so that none is left without a runner.
+        let is_first = self.created.borrow().is_empty();
+        if !is_first && !self.shared.fibers.reserve() {
             return false;
         }
         match self.shared.config.stacks.allocate() {
@@ -204,12 +202,15 @@ impl Worker {
                 local.set_worker(self);
                 let fiber = Suspended::new(stack, local);
                 self.created.borrow_mut().push(fiber.as_ptr());
+                self.shared.fibers.count_created();
                 self.pool.push_front(fiber);
                 true
             }
             Err(error) => {
                 // Like the limit, only lower: the worker starts no new job until a fiber is free.
-                fibers.fetch_sub(1, Ordering::Relaxed);
+                if !is_first {
+                    self.shared.fibers.unreserve();
+                }
                 self.stack_error.set(Some(error));
                 false
             }
@@ -218,6 +219,22 @@ impl Worker {
 
     pub(super) fn take_stack_error(&self) -> Option<StackError> {
         self.stack_error.take()
+    }
+
+    /// Calls `f` while a fiber of this worker waits nested. Runners on top of it stop after each job, so that the
+    /// nested loop sees when its wait is over.
+    pub(super) fn nested<R>(&self, f: impl FnOnce() -> R) -> R {
+        let outer = self.nesting.replace(true);
+        let result = f();
+        self.nesting.set(outer);
+        result
+    }
+
+    /// Whether a runner must stop before it takes the next job: a nested loop wants to go on below it, or the
+    /// thread unwinds (a fiber has stopped in the middle of it), which the next job must be known not to do, see `nested`.
+    #[inline]
+    pub(super) fn must_look_up(&self) -> bool {
+        self.nesting.get() || std::thread::panicking()
     }
 
     pub(super) fn ends(&self) -> bool {

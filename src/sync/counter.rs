@@ -213,7 +213,7 @@ impl Counter {
     /// Waits until the count is at most `n`.
     ///
     /// Between the moment at which the count is low enough and the return it may have grown again. Unlike with
-    /// [`wait`](Self::wait), a dip that is over before the waiter has looked may go unnoticed, unless it was to zero.
+    /// [`wait`](Self::wait), a dip that is over before the waiter has looked may go unnoticed.
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.

@@ -1,1 +1,377 @@
+//! Bits and tokens; models of falling asleep against everything that wakes, under `--cfg loom`.
 
+use super::*;
+
+#[cfg(not(loom))]
+mod plain {
+    use super::*;
+
+    fn idle(workers: usize) -> Idle {
+        let idle = Idle::new(workers);
+        (0..workers).for_each(|worker| idle.move_in(worker));
+        idle
+    }
+
+    #[test]
+    fn nobody_sleeps_at_first() {
+        let idle = idle(2);
+        idle.notify_one();
+        idle.wake_all();
+        assert!(!idle.everyone_sleeps());
+        assert_eq!(idle.wakes(), 0);
+    }
+
+    #[test]
+    fn push_wakes_one_starter_for_the_search() {
+        let idle = idle(3);
+        let resumer = idle.fall_asleep(0, false);
+        let starter = idle.fall_asleep(2, true);
+        idle.notify_one();
+        assert_eq!(starter.park(), Token::Search);
+        assert!(!idle.try_search(), "the token carries `searching`");
+        idle.end_search();
+        idle.notify_one();
+        idle.wake(0);
+        assert_eq!(resumer.park(), Token::Look);
+    }
+
+    #[test]
+    fn push_wakes_nobody_while_one_searches() {
+        let idle = idle(2);
+        assert!(idle.try_search());
+        let sleeper = idle.fall_asleep(1, true);
+        idle.notify_one();
+        assert_eq!(sleeper.cancel(), Token::Look);
+        idle.end_search();
+        assert_eq!(idle.wakes(), 1);
+    }
+
+    #[test]
+    fn cancel_takes_a_token_that_is_on_its_way() {
+        let idle = idle(1);
+        let asleep = idle.fall_asleep(0, true);
+        idle.notify_one();
+        assert_eq!(asleep.cancel(), Token::Search);
+        idle.end_search();
+        assert_eq!(idle.fall_asleep(0, true).cancel(), Token::Look);
+        assert_eq!(idle.wakes(), 2);
+    }
+
+    #[test]
+    fn everyone_sleeps_when_all_bits_are_set() {
+        let idle = idle(70);
+        let asleep: Vec<_> = (0..70)
+            .map(|worker| {
+                assert!(!idle.everyone_sleeps());
+                idle.fall_asleep(worker, worker % 2 == 0)
+            })
+            .collect();
+        assert!(idle.everyone_sleeps());
+        idle.wake_all();
+        assert!(asleep.into_iter().all(|a| a.park() == Token::Look));
+        assert_eq!(idle.wakes(), 70);
+    }
+}
+
+#[cfg(loom)]
+mod model {
+    use super::*;
+    use crate::primitive::Arc;
+    use crate::wait::testing::explore;
+
+    /// Workers with a queue of jobs and one inbox. Both are counts without any order of their own: what a
+    /// sleeper or a waker must see, it sees by the protocol.
+    struct System {
+        idle: Idle,
+        jobs: AtomicUsize,
+        inbox: AtomicUsize,
+        /// How many sleeps have ended.
+        slept: AtomicUsize,
+    }
+
+    fn take(from: &AtomicUsize) -> bool {
+        from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+            .is_ok()
+    }
+
+    fn holds(queue: &AtomicUsize) -> bool {
+        queue.load(Ordering::Relaxed) > 0
+    }
+
+    impl System {
+        fn new(workers: usize) -> Arc<Self> {
+            Arc::new(Self {
+                idle: Idle::new(workers),
+                jobs: AtomicUsize::new(0),
+                inbox: AtomicUsize::new(0),
+                slept: AtomicUsize::new(0),
+            })
+        }
+
+        /// P1 to P4.
+        fn push(&self) {
+            self.jobs.fetch_add(1, Ordering::Relaxed);
+            self.idle.notify_one();
+        }
+
+        fn deliver(&self, worker: usize) {
+            self.inbox.fetch_add(1, Ordering::Relaxed);
+            self.idle.wake(worker);
+        }
+
+        /// S2 to S5, with `busy` for S4.
+        fn sleep(&self, worker: usize, can_start: bool, busy: bool) -> Token {
+            let asleep = self.idle.fall_asleep(worker, can_start);
+            let token = if busy || (can_start && holds(&self.jobs)) || holds(&self.inbox) {
+                asleep.cancel()
+            } else {
+                asleep.park()
+            };
+            self.slept.fetch_add(1, Ordering::Relaxed);
+            token
+        }
+
+        /// What a worker does until it has something: the loop of `search.rs`. True for a job.
+        fn next(&self, worker: usize) -> bool {
+            loop {
+                if take(&self.inbox) {
+                    return false;
+                }
+                if take(&self.jobs) {
+                    return true;
+                }
+                let mut searching = self.idle.try_search();
+                loop {
+                    if searching {
+                        let found = take(&self.jobs);
+                        self.idle.end_search();
+                        if found || holds(&self.inbox) {
+                            if holds(&self.jobs) {
+                                self.idle.notify_one();
+                            }
+                            if found {
+                                return true;
+                            }
+                            break;
+                        }
+                    }
+                    searching = self.sleep(worker, true, false) == Token::Search;
+                    if !searching {
+                        break;
+                    }
+                }
+            }
+        }
+
+        /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has ended once.
+        fn is_at_rest(&self) {
+            assert!(!self.idle.searching.load(Ordering::Relaxed));
+            assert!(!self.idle.starters.any() && !self.idle.resumers.any());
+            for bed in &self.idle.beds {
+                assert_eq!(bed.token.load(Ordering::Relaxed), NONE);
+            }
+            assert_eq!(self.idle.wakes(), self.slept.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Starts a worker that goes on until it has had so many jobs and fibers. Then it is
+    /// busy for ever. `loom` reports a deadlock if it sleeps for ever instead.
+    fn worker(
+        system: &Arc<System>,
+        worker: usize,
+        jobs: usize,
+        fibers: usize,
+    ) -> thread::JoinHandle<()> {
+        let system = Arc::clone(system);
+        thread::spawn(move || {
+            system.idle.move_in(worker);
+            let (mut jobs, mut fibers) = (jobs, fibers);
+            while jobs + fibers > 0 {
+                let left = if system.next(worker) {
+                    &mut jobs
+                } else {
+                    &mut fibers
+                };
+                *left = left.checked_sub(1).expect("more than was pushed");
+            }
+        })
+    }
+
+    fn spawn(system: &Arc<System>, part: fn(&System)) -> thread::JoinHandle<()> {
+        let system = Arc::clone(system);
+        thread::spawn(move || part(&system))
+    }
+
+    fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
+        threads.into_iter().for_each(|t| t.join().unwrap());
+    }
+
+    #[test]
+    fn loom_push_against_falling_asleep() {
+        explore(None, || {
+            let system = System::new(1);
+            let worker = worker(&system, 0, 1, 0);
+            system.push();
+            join([worker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// The second push may rely on the search that the first has begun.
+    #[test]
+    fn loom_two_pushes_against_one_worker() {
+        explore(3, || {
+            let system = System::new(1);
+            let worker = worker(&system, 0, 2, 0);
+            system.push();
+            system.push();
+            join([worker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// A pusher may rely on the other's `searching`, which that one then takes back.
+    #[test]
+    fn loom_two_pushers_against_one_worker() {
+        explore(3, || {
+            let system = System::new(1);
+            let worker = worker(&system, 0, 2, 0);
+            let pusher = spawn(&system, System::push);
+            system.push();
+            join([worker, pusher]);
+            system.is_at_rest();
+        });
+    }
+
+    /// Each worker takes one job and is lost for the other: the one that searched must pass the search on.
+    #[test]
+    fn loom_searcher_that_found_wakes_the_next() {
+        explore(2, || {
+            let system = System::new(2);
+            let workers = [0, 1].map(|index| worker(&system, index, 1, 0));
+            system.push();
+            system.push();
+            join(workers);
+            system.is_at_rest();
+        });
+    }
+
+    #[test]
+    fn loom_two_pushers_against_two_workers() {
+        explore(2, || {
+            let system = System::new(2);
+            let workers = [0, 1].map(|index| worker(&system, index, 1, 0));
+            let pusher = spawn(&system, System::push);
+            system.push();
+            join(workers);
+            join([pusher]);
+            system.is_at_rest();
+        });
+    }
+
+    #[test]
+    fn loom_fiber_against_falling_asleep() {
+        explore(None, || {
+            let system = System::new(1);
+            let worker = worker(&system, 0, 0, 1);
+            system.deliver(0);
+            join([worker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// Whichever of the two wakes the worker, it must come to see the other's too.
+    #[test]
+    fn loom_job_and_fiber_against_one_worker() {
+        explore(3, || {
+            let system = System::new(1);
+            let worker = worker(&system, 0, 1, 1);
+            let waker = spawn(&system, |system| system.deliver(0));
+            system.push();
+            join([worker, waker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// A worker that can't start a job is not woken for one, and only for a fiber.
+    #[test]
+    fn loom_resumer_is_woken_by_fibers_only() {
+        explore(3, || {
+            let system = System::new(1);
+            let resumer = spawn(&system, |system| {
+                system.idle.move_in(0);
+                while !take(&system.inbox) {
+                    assert_eq!(system.sleep(0, false, false), Token::Look);
+                }
+            });
+            let pusher = spawn(&system, System::push);
+            system.deliver(0);
+            join([resumer, pusher]);
+            assert!(take(&system.jobs));
+            system.is_at_rest();
+        });
+    }
+
+    /// A sleep that is called off, against who would end it: the token comes once or not at all.
+    #[test]
+    fn loom_cancel_against_notify_and_wake() {
+        explore(3, || {
+            let system = System::new(1);
+            let worker = spawn(&system, |system| {
+                system.idle.move_in(0);
+                for _ in 0..2 {
+                    if system.sleep(0, true, true) == Token::Search {
+                        assert!(!system.idle.try_search());
+                        system.idle.end_search();
+                    }
+                }
+            });
+            let waker = spawn(&system, |system| system.idle.wake(0));
+            system.idle.notify_one();
+            join([worker, waker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// What is read between two equal numbers of wakes, while everybody sleeps, belongs together: nobody runs.
+    #[test]
+    fn loom_everyone_sleeps_means_that_nobody_runs() {
+        explore(3, || {
+            let system = System::new(2);
+            let sleeper = spawn(&system, |system| {
+                system.idle.move_in(1);
+                system.sleep(1, true, false);
+                // It runs, and its next sleep shows what it has done.
+                system.jobs.store(1, Ordering::Relaxed);
+                system.jobs.store(2, Ordering::Relaxed);
+                let last = system.idle.fall_asleep(1, false);
+                system.slept.fetch_add(1, Ordering::Relaxed);
+                last.park();
+            });
+            let waker = spawn(&system, |system| {
+                while !system.idle.starters.has(1) {
+                    thread::yield_now();
+                }
+                system.idle.wake(1);
+            });
+            system.idle.move_in(0);
+            let observer = system.idle.fall_asleep(0, false);
+            let wakes = system.idle.wakes();
+            if system.idle.everyone_sleeps() {
+                let jobs = system.jobs.load(Ordering::Relaxed);
+                if wakes == system.idle.wakes() {
+                    assert_ne!(jobs, 1, "read while the worker was running");
+                }
+            }
+            assert_eq!(observer.cancel(), Token::Look);
+            system.slept.fetch_add(1, Ordering::Relaxed);
+            join([waker]);
+            while !system.idle.resumers.has(1) {
+                thread::yield_now();
+            }
+            system.idle.wake(1);
+            join([sleeper]);
+            system.is_at_rest();
+        });
+    }
+}
