@@ -185,7 +185,12 @@ impl sealed::Sealed for &Context<'_> {
     fn check(&self) {}
 
     fn step_aside(self) {
-        self.yield_now();
+        if self.worker().has_nothing_else() {
+            // Whoever this job gives way to may need the core.
+            std::thread::yield_now();
+        } else {
+            self.yield_slow();
+        }
     }
 
     #[cold]

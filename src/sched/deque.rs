@@ -177,7 +177,7 @@ impl<T> Shared<T> {
         // Release: pairs with the Acquire in `make_room`, which lets the owner reuse the slot that
         // the caller has read. Later claims are read-modify-writes, so they carry it on.
         self.top
-            .compare_exchange(top, top.wrapping_add(1), Relaxed, Relaxed)
+            .compare_exchange(top, top.wrapping_add(1), Release, Relaxed)
             .is_ok()
     }
 }

@@ -55,6 +55,9 @@ const REF: u64 = 1 << 32;
 const REFS: u64 = PENDING << 32;
 const WAKING: u64 = 1 << 62;
 
+/// The most that `add` raises the count to. Counted jobs come on top, of which there are fewer than references.
+const MOST_BY_HAND: u64 = 1 << 28;
+
 /// Counts unfinished work; jobs and threads wait until it is zero.
 ///
 /// A counter is a shared handle: clones count the same thing. Jobs spawned with it
@@ -162,15 +165,16 @@ impl Counter {
     /// ```
     ///
     /// # Panics
-    /// If the count would exceed 2<sup>30</sup> - 1.
+    /// If the count would exceed 2<sup>28</sup>.
     #[track_caller]
     pub fn add(&self, n: u32) {
-        let raised = self.core().update(|state| {
-            ((state & PENDING) + u64::from(n) <= PENDING).then(|| state + u64::from(n))
-        });
-        if raised.is_err() {
-            overflow("count");
-        }
+        let n = u64::from(n);
+        let fits = |state: u64| (state & PENDING) + n <= MOST_BY_HAND;
+        let raised = self.core().update(|state| fits(state).then(|| state + n));
+        assert!(
+            raised.is_ok(),
+            "`Counter::add({n})` would raise the count above 2^28"
+        );
     }
 
     /// Lowers the count by one, and wakes who waits for that.
@@ -265,11 +269,8 @@ impl Counter {
     #[inline]
     pub(crate) fn ticket(&self) -> Ticket {
         // Relaxed is enough to take a reference from an existing one; the job's hand-over publishes the rest.
-        let state = self.core().state.fetch_add(REF + ONE, Ordering::Relaxed);
-        check_refs(state);
-        if state & PENDING == PENDING {
-            overflow("count");
-        }
+        // The limits on references and on what is added by hand keep `pending` far from its own.
+        check_refs(self.core().state.fetch_add(REF + ONE, Ordering::Relaxed));
         Ticket { core: self.core }
     }
 
@@ -534,12 +535,6 @@ fn check_refs(state: u64) {
             "more than 2^29 handles and counted jobs of one counter"
         ));
     }
-}
-
-#[cold]
-#[track_caller]
-fn overflow(what: &str) -> ! {
-    panic!("a counter's {what} exceeds 2^30 - 1");
 }
 
 #[cfg(test)]

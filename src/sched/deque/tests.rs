@@ -230,10 +230,13 @@ mod plain {
             }
         };
         thread::scope(|s| {
-            (0..thieves).for_each(|_| drop(s.spawn(thief)));
-            let _over = Over(&over);
+            let thieves: Vec<_> = (0..thieves).map(|_| s.spawn(thief)).collect();
             ready.wait();
+            let end = Over(&over);
             owner_part(&owner, &seen);
+            drop(end);
+            // Joined one by one: ThreadSanitizer cannot see how a scope ends.
+            thieves.into_iter().for_each(|t| t.join().unwrap());
         });
         assert!(owner.is_empty());
         seen.assert_all_once();
