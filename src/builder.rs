@@ -64,6 +64,12 @@ impl Builder {
     }
 
     /// The number of worker threads. Default: one per available core.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::builder().workers(3).build()?;
+    /// assert_eq!(jobs.workers(), 3);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -71,6 +77,13 @@ impl Builder {
 
     /// The bytes of stack that each job has. Default: 256 KiB, and 1 MiB in debug builds. Only what a job
     /// touches takes memory, one page at least.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::builder().stack_size(4 << 20).build()?;
+    /// let last = jobs.run(|_| std::hint::black_box([7_u8; 2 << 20])[1 << 20]);
+    /// assert_eq!(last, 7);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
@@ -80,12 +93,24 @@ impl Builder {
     ///
     /// At the limit no new job is started until one ends. If then no job can go on either, the
     /// [`on_stall`](Self::on_stall) hook is told who waits for what.
+    ///
+    /// ```
+    /// let error = rustfiber::JobSystem::builder().workers(2).max_fibers(1).build().unwrap_err();
+    /// assert!(error.to_string().contains("`max_fibers` to at least 2"));
+    /// ```
     pub fn max_fibers(mut self, fibers: usize) -> Self {
         self.max_fibers = fibers;
         self
     }
 
     /// The name of the worker threads, to which a number is added. Default: `"rustfiber"`.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::builder().workers(1).thread_name("worker").build()?;
+    /// let name = jobs.run(|_| std::thread::current().name().map(str::to_owned));
+    /// assert_eq!(name.as_deref(), Some("worker-0"));
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = name.into();
         self
@@ -95,6 +120,18 @@ impl Builder {
     /// cargo feature `tracing`, else a line on stderr.
     ///
     /// It is called on the thread where the panic is found, which may be a worker. If it panics itself, the process aborts with a message.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (told, panics) = mpsc::channel();
+    /// let jobs = rustfiber::JobSystem::builder()
+    ///     .on_panic(move |panic| told.send(panic.message().to_owned()).unwrap())
+    ///     .build()?;
+    /// drop(jobs.spawn(|_| panic!("nobody waits for me")));
+    /// assert_eq!(panics.recv().unwrap(), "nobody waits for me");
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn on_panic(mut self, hook: impl Fn(&JobPanic) + Send + Sync + 'static) -> Self {
         self.on_panic = Some(Box::new(hook));
         self
@@ -138,6 +175,11 @@ impl Builder {
     }
 
     /// Starts the system.
+    ///
+    /// ```
+    /// let error = rustfiber::JobSystem::builder().stack_size(100).build().unwrap_err();
+    /// assert!(error.to_string().contains("`stack_size` to at least 32768"));
+    /// ```
     ///
     /// # Errors
     /// If a setting makes no sense, or threads or memory can't be had; the error says what to change. No thread

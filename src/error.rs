@@ -77,6 +77,23 @@ impl Error for BuildError {
 }
 
 /// A job that waits, as reports show it.
+///
+/// ```
+/// use std::time::Duration;
+/// use rustfiber::{Counter, JobSystem};
+///
+/// let counter = Counter::new();
+/// counter.add(1);
+/// let jobs = JobSystem::builder().workers(1).build()?;
+/// let waited = counter.clone();
+/// drop(jobs.job().name("loader").spawn(move |cx| waited.wait(cx)));
+/// let error = jobs.shutdown_timeout(Duration::from_millis(50)).unwrap_err();
+/// let waiting = &error.waiting()[0];
+/// assert_eq!(waiting.job_name.as_deref(), Some("loader"));
+/// assert!(waiting.to_string().ends_with("a counter to reach zero"));
+/// counter.done();
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Waiting {
@@ -166,6 +183,20 @@ impl fmt::Display for Report {
 /// Some jobs had not ended in time: from [`JobSystem::shutdown_timeout`](crate::JobSystem::shutdown_timeout).
 ///
 /// Its message has one line for each job that waits.
+///
+/// ```
+/// use std::time::Duration;
+/// use rustfiber::{Event, JobSystem};
+///
+/// let event = std::sync::Arc::new(Event::manual());
+/// let jobs = JobSystem::builder().workers(1).build()?;
+/// let waited = event.clone();
+/// drop(jobs.spawn(move |cx| waited.wait(cx)));
+/// let error = jobs.shutdown_timeout(Duration::from_millis(50)).unwrap_err();
+/// assert_eq!(error.waiting()[0].waits_for, "an event");
+/// event.set();
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
 #[derive(Debug)]
 pub struct ShutdownError {
     report: Report,

@@ -1,7 +1,7 @@
 //! The front door: a job system, and handles to it.
 
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -134,12 +134,28 @@ impl JobSystem {
     }
 
     /// A builder for a job: its name, the counter that counts it.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let handle = jobs.job().name("answer").spawn(|_| 42);
+    /// assert_eq!(handle.join(rustfiber::Blocking).unwrap(), 42);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn job(&self) -> JobBuilder<&Self> {
         JobBuilder::new(self)
     }
 
     /// A handle that can spawn, and does not keep the system alive.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let handle = jobs.handle();
+    /// assert!(!handle.is_closed());
+    /// drop(jobs);
+    /// assert!(handle.is_closed());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle {
@@ -148,6 +164,13 @@ impl JobSystem {
     }
 
     /// What the workers have done so far.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// jobs.run(|_| ());
+    /// assert_eq!(jobs.stats().jobs(), 1);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -205,6 +228,12 @@ impl JobSystem {
         }
     }
 }
+
+// A panic never leaves it half changed: user code does not run while it is.
+impl UnwindSafe for JobSystem {}
+impl RefUnwindSafe for JobSystem {}
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 impl Drop for JobSystem {
     fn drop(&mut self) {

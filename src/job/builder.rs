@@ -44,12 +44,30 @@ impl<S> JobBuilder<S> {
     }
 
     /// Names the job, for panics, reports and traces.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let named = jobs.job().name("render").spawn(|cx| format!("{cx:?}"));
+    /// assert!(named.join(rustfiber::Blocking).unwrap().contains("render"));
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Lets `counter` count the job from its spawn until it has ended, also by a panic.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let counter = rustfiber::Counter::new();
+    /// jobs.run(|cx| {
+    ///     cx.job().counter(&counter).spawn(|_| ());
+    ///     counter.wait(cx);
+    /// });
+    /// assert!(counter.is_zero());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     pub fn counter(mut self, counter: &Counter) -> Self {
         self.counter = Some(counter.clone());
         self

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use super::cell::CellHandle;
@@ -30,6 +31,13 @@ impl<T> JobHandle<T> {
 
     /// Waits until the job has ended, and returns its result.
     ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// assert_eq!(jobs.spawn(|_| 1).join(rustfiber::Blocking).unwrap(), 1);
+    /// assert!(jobs.spawn(|_| panic!("no")).join(rustfiber::Blocking).map(|()| ()).is_err());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    ///
     /// # Errors
     /// If the job panicked.
     ///
@@ -48,11 +56,24 @@ impl<T> JobHandle<T> {
     }
 
     /// Whether the job has ended; then `join` returns at once.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let counter = rustfiber::Counter::new();
+    /// let handle = jobs.job().counter(&counter).spawn(|_| 1);
+    /// counter.wait(rustfiber::Blocking);
+    /// assert!(handle.is_finished());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.done().is_closed()
     }
 }
+
+// The result is reached only by taking it.
+impl<T> UnwindSafe for JobHandle<T> {}
+impl<T> RefUnwindSafe for JobHandle<T> {}
 
 impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,12 +46,29 @@ impl JobPanic {
     }
 
     /// What the job panicked with, as `std::panic::catch_unwind` would have returned it.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let panic = jobs.spawn(|_| std::panic::panic_any(7_u32)).join(rustfiber::Blocking).map(|()| ()).unwrap_err();
+    /// assert_eq!(*panic.into_payload().downcast::<u32>().unwrap(), 7);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         self.payload.0
     }
 
     /// Goes on with the job's panic in the caller, without calling the panic hook again.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let caught = std::panic::catch_unwind(|| {
+    ///     let panic = jobs.spawn(|_| panic!("passed on")).join(rustfiber::Blocking).map(|()| ()).unwrap_err();
+    ///     panic.resume()
+    /// });
+    /// assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "passed on");
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     ///
     /// # Panics
     /// Always.
@@ -72,6 +89,13 @@ impl JobPanic {
     }
 
     /// Where the job was spawned.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let panic = jobs.spawn(|_| panic!()).join(rustfiber::Blocking).map(|()| ()).unwrap_err();
+    /// assert!(panic.spawned_at().line() > 0);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.meta.spawned_at

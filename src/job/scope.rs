@@ -18,6 +18,27 @@ use crate::wait::{Site, SpinLock, WaitList, Wake, sealed::Sealed};
 /// A scope for jobs that borrow: from [`Context::scope`].
 ///
 /// `'env` is what the jobs may borrow from outside, `'scope` the scope itself: a job may capture the scope and spawn its siblings.
+///
+/// ```
+/// use rustfiber::{JobSystem, Scope};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// /// Spawns siblings from children.
+/// fn grow<'scope>(s: &'scope Scope<'scope, '_>, leaves: &'scope AtomicU32, depth: u32) {
+///     s.spawn(move |_| match depth {
+///         0 => {
+///             leaves.fetch_add(1, Ordering::Relaxed);
+///         }
+///         _ => (0..3).for_each(|_| grow(s, leaves, depth - 1)),
+///     });
+/// }
+///
+/// let jobs = JobSystem::new()?;
+/// let leaves = AtomicU32::new(0);
+/// jobs.run(|cx| cx.scope(|s| grow(s, &leaves, 4)));
+/// assert_eq!(leaves.into_inner(), 81);
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     core: ScopeCore,
     scope: PhantomData<&'scope mut &'scope ()>,

@@ -97,6 +97,16 @@ impl Context<'_> {
 
 impl<'scope, 'env> Scope<'scope, 'env> {
     /// A builder for a job of this scope: its name, the counter that counts it.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let text = String::from("borrowed");
+    /// let length = jobs.run(|cx| {
+    ///     cx.scope(|s| s.job().name("measure").spawn(|_| text.len()).join(cx).unwrap())
+    /// });
+    /// assert_eq!(length, 8);
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn job(&'scope self) -> JobBuilder<&'scope Self> {
         JobBuilder::new(self)
@@ -105,6 +115,19 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// Spawns a job that may borrow what outlives the scope. Dropping the handle leaves it to the scope.
     ///
     /// Called from a job of the system, it queues the job on that job's worker, else with the system.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let (mut left, mut right) = (0, 0);
+    /// jobs.run(|cx| {
+    ///     cx.scope(|s| {
+    ///         s.spawn(|_| left = 1);
+    ///         s.spawn(|_| right = 2);
+    ///     })
+    /// });
+    /// assert_eq!((left, right), (1, 2));
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn spawn<T: Send + 'scope>(
         &'scope self,
@@ -114,6 +137,20 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 
     /// Spawns a job that `counter` counts, until it has ended, also by a panic.
+    ///
+    /// ```
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// let words = ["some", "words"];
+    /// jobs.run(|cx| {
+    ///     let counter = rustfiber::Counter::new();
+    ///     cx.scope(|s| {
+    ///         let handles = words.each_ref().map(|word| s.spawn_counted(&counter, |_| word.len()));
+    ///         counter.wait(cx);
+    ///         assert!(handles.iter().all(|handle| handle.is_finished()));
+    ///     });
+    /// });
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn spawn_counted<T: Send + 'scope>(
         &'scope self,

@@ -24,12 +24,15 @@
 //! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its own bit: if the bit
 //!   was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
+//! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it takes may
+//!   not be the only one that was left to it.
 //!
 //! **No job is left while a starter sleeps.** Take a job of which P1 is done, and a starter that has gone through S5. The
 //! two fences are totally ordered. If S3 came first, the pusher at P3 sees the bit
 //! (or it has been cleared since, by somebody who wakes this worker). If P2 came first, S4 sees the job. So the only
 //! way to leave the job is that P3 saw `searching`. Its holder then has yet to unset it, and
-//! after that does one of these: it falls asleep through S2 to S4, and sees the job there; it has
+//! after that does one of these: it falls asleep through S2 to S4, sees the job there, and at S6 searches again
+//! (or finds another searcher, who unsets the flag later still); it has
 //! found work, and then looks at all queues once more and notifies like a pusher (`end_search` has the fence); or it
 //! found no bit to clear in P4, and goes back to P2.
 //!

@@ -67,7 +67,9 @@ impl Worker {
                 trace::parked(self.index);
                 asleep.park()
             };
-            searching = token == Token::Search;
+            // S6.
+            searching = token == Token::Search
+                || (can_start && self.shared.has_unstarted_job() && idle.try_search());
             self.answer_census();
             if !searching {
                 return None;

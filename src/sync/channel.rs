@@ -13,6 +13,7 @@ use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -281,6 +282,13 @@ pub struct Receiver<T>(Arc<Channel<T>>);
 impl<T: Send> Sender<T> {
     /// Sends a value; waits while the channel is full.
     ///
+    /// ```
+    /// let (sender, receiver) = rustfiber::channel::bounded(1);
+    /// assert!(sender.send(rustfiber::Blocking, 1).is_ok());
+    /// drop(receiver);
+    /// assert_eq!(sender.send(rustfiber::Blocking, 2).unwrap_err().into_inner(), 2);
+    /// ```
+    ///
     /// # Errors
     /// Gives the value back if all receivers are gone.
     ///
@@ -308,6 +316,12 @@ impl<T: Send> Sender<T> {
 
     /// Sends a value if there is room for it.
     ///
+    /// ```
+    /// let (sender, _receiver) = rustfiber::channel::bounded(1);
+    /// assert!(sender.try_send(1).is_ok());
+    /// assert!(sender.try_send(2).unwrap_err().is_full());
+    /// ```
+    ///
     /// # Errors
     /// Gives the value back if the channel is full or all receivers are gone.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
@@ -323,6 +337,14 @@ impl<T: Send> Sender<T> {
 
 impl<T: Send> Receiver<T> {
     /// Receives the oldest value; waits while the channel is empty.
+    ///
+    /// ```
+    /// let (sender, receiver) = rustfiber::channel::bounded(1);
+    /// let jobs = rustfiber::JobSystem::new()?;
+    /// drop(jobs.spawn(move |cx| sender.send(cx, "hello")));
+    /// assert_eq!(receiver.recv(rustfiber::Blocking), Ok("hello"));
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     ///
     /// # Errors
     /// If the channel is empty and all senders are gone.
@@ -344,6 +366,15 @@ impl<T: Send> Receiver<T> {
     }
 
     /// Receives the oldest value if there is one.
+    ///
+    /// ```
+    /// use rustfiber::channel::{TryRecvError, bounded};
+    ///
+    /// let (sender, receiver) = bounded::<u8>(1);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
     ///
     /// # Errors
     /// If the channel is empty.
@@ -379,6 +410,10 @@ macro_rules! handle {
                 self.0.state.with(|state| state.capacity)
             }
         }
+
+        // A panic never leaves the channel half changed: user code does not run while it is.
+        impl<T> UnwindSafe for $handle<T> {}
+        impl<T> RefUnwindSafe for $handle<T> {}
 
         impl<T> Clone for $handle<T> {
             fn clone(&self) -> Self {
@@ -451,6 +486,14 @@ impl<T> fmt::Display for SendError<T> {
 impl<T> Error for SendError<T> {}
 
 /// A value that could not be sent at once.
+///
+/// ```
+/// use rustfiber::channel::{TrySendError, bounded};
+///
+/// let (sender, receiver) = bounded(1);
+/// drop(receiver);
+/// assert_eq!(sender.try_send('a'), Err(TrySendError::Closed('a')));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The channel is full.
@@ -500,6 +543,14 @@ impl<T> fmt::Display for TrySendError<T> {
 impl<T> Error for TrySendError<T> {}
 
 /// The channel is empty, and all senders are gone.
+///
+/// ```
+/// use rustfiber::channel::{RecvError, bounded};
+///
+/// let (sender, receiver) = bounded::<u8>(1);
+/// drop(sender);
+/// assert_eq!(receiver.recv(rustfiber::Blocking), Err(RecvError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecvError;
 
@@ -512,6 +563,13 @@ impl fmt::Display for RecvError {
 impl Error for RecvError {}
 
 /// There was no value at once.
+///
+/// ```
+/// use rustfiber::channel::{TryRecvError, bounded};
+///
+/// let (_sender, receiver) = bounded::<u8>(1);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryRecvError {
     /// The channel is empty.

@@ -41,6 +41,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use crate::primitive::atomic::{AtomicU64, Ordering};
@@ -118,6 +119,10 @@ enum Due {
 
 impl Counter {
     /// A counter at zero.
+    ///
+    /// ```
+    /// assert!(rustfiber::Counter::new().is_zero());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         let core = Box::new(Core {
@@ -179,6 +184,14 @@ impl Counter {
 
     /// Lowers the count by one, and wakes who waits for that.
     ///
+    /// ```
+    /// let counter = rustfiber::Counter::new();
+    /// counter.add(2);
+    /// counter.done();
+    /// assert_eq!(counter.count(), 1);
+    /// # counter.done();
+    /// ```
+    ///
     /// # Panics
     /// If the count is zero: there is one `done` more than there were `add`s.
     #[track_caller]
@@ -206,6 +219,17 @@ impl Counter {
     }
 
     /// Waits until the count has been zero at some moment since the call.
+    ///
+    /// ```
+    /// use rustfiber::{Blocking, Counter, JobSystem};
+    ///
+    /// let jobs = JobSystem::new()?;
+    /// let counter = Counter::new();
+    /// let handle = jobs.job().counter(&counter).spawn(|_| 42);
+    /// counter.wait(Blocking);
+    /// assert!(handle.is_finished());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
@@ -478,6 +502,21 @@ impl Drop for Ticket {
 
 /// Keeps a [`Counter`] one higher until it is dropped; from [`Counter::hold`].
 ///
+/// ```
+/// use rustfiber::{Blocking, Counter, JobSystem};
+///
+/// let jobs = JobSystem::new()?;
+/// let counter = Counter::new();
+/// let hold = counter.hold();
+/// for _ in 0..10 {
+///     jobs.job().counter(&counter).spawn(|_| ()); // may end at once; the hold keeps the counter up
+/// }
+/// assert!(!counter.is_zero());
+/// drop(hold);
+/// counter.wait(Blocking);
+/// # Ok::<(), rustfiber::BuildError>(())
+/// ```
+///
 /// # Panics
 /// Dropping it panics if the counter is zero already, because of one `done` too many elsewhere.
 #[must_use = "the counter is lowered again as soon as the hold is dropped"]
@@ -499,6 +538,10 @@ impl fmt::Debug for CounterHold {
         f.debug_struct("CounterHold").finish_non_exhaustive()
     }
 }
+
+// A panic never leaves it half changed: user code does not run while it is.
+impl UnwindSafe for Counter {}
+impl RefUnwindSafe for Counter {}
 
 impl Clone for Counter {
     fn clone(&self) -> Self {

@@ -1,6 +1,7 @@
 //! An event that is set once for all (manual reset), or that lets one waiter through each time (auto reset).
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use crate::wait::{Chain, Site, Source, SpinLock, WaitList, WaitNode, WaitQueue, Waiter, Wake};
@@ -53,6 +54,13 @@ struct Auto {
 
 impl Event {
     /// An unset event that stays set.
+    ///
+    /// ```
+    /// let event = rustfiber::Event::manual();
+    /// event.set();
+    /// event.wait(rustfiber::Blocking);
+    /// assert!(event.is_set());
+    /// ```
     #[must_use]
     pub fn manual() -> Self {
         Self {
@@ -61,6 +69,13 @@ impl Event {
     }
 
     /// An unset event that lets one waiter through for each `set`.
+    ///
+    /// ```
+    /// let event = rustfiber::Event::auto();
+    /// event.set();
+    /// event.wait(rustfiber::Blocking);
+    /// assert!(!event.is_set());
+    /// ```
     #[must_use]
     pub fn auto() -> Self {
         Self {
@@ -119,6 +134,21 @@ impl Event {
 
     /// Waits until the event is set; unsets it if it is an auto one.
     ///
+    /// ```
+    /// use rustfiber::{Event, JobSystem};
+    ///
+    /// let jobs = JobSystem::builder().workers(1).build()?;
+    /// let event = Event::auto();
+    /// jobs.run(|cx| {
+    ///     cx.scope(|s| {
+    ///         s.spawn(|_| event.set());
+    ///         event.wait(cx);
+    ///     })
+    /// });
+    /// assert!(!event.is_set());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
     #[track_caller]
@@ -138,6 +168,10 @@ impl Event {
         }
     }
 }
+
+// A panic never leaves it half changed: user code does not run while it is.
+impl UnwindSafe for Event {}
+impl RefUnwindSafe for Event {}
 
 impl Source for Event {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {

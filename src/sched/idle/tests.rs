@@ -84,7 +84,8 @@ mod model {
     struct System {
         idle: Idle,
         jobs: AtomicUsize,
-        inbox: AtomicUsize,
+        /// Left out of models without fibers.
+        inbox: Option<AtomicUsize>,
         /// How many sleeps have ended.
         slept: AtomicUsize,
     }
@@ -99,11 +100,11 @@ mod model {
     }
 
     impl System {
-        fn new(workers: usize) -> Arc<Self> {
+        fn new(workers: usize, has_fibers: bool) -> Arc<Self> {
             Arc::new(Self {
                 idle: Idle::new(workers),
                 jobs: AtomicUsize::new(0),
-                inbox: AtomicUsize::new(0),
+                inbox: has_fibers.then(|| AtomicUsize::new(0)),
                 slept: AtomicUsize::new(0),
             })
         }
@@ -115,14 +116,22 @@ mod model {
         }
 
         fn deliver(&self, worker: usize) {
-            self.inbox.fetch_add(1, Ordering::Relaxed);
+            let inbox = self.inbox.as_ref().expect("a model with fibers");
+            inbox.fetch_add(1, Ordering::Relaxed);
             self.idle.wake(worker);
+        }
+
+        fn take_fiber(&self) -> bool {
+            self.inbox.as_ref().is_some_and(take)
         }
 
         /// S2 to S5, with `busy` for S4.
         fn sleep(&self, worker: usize, can_start: bool, busy: bool) -> Token {
             let asleep = self.idle.fall_asleep(worker, can_start);
-            let token = if busy || (can_start && holds(&self.jobs)) || holds(&self.inbox) {
+            let token = if busy
+                || (can_start && holds(&self.jobs))
+                || self.inbox.as_ref().is_some_and(holds)
+            {
                 asleep.cancel()
             } else {
                 asleep.park()
@@ -131,10 +140,10 @@ mod model {
             token
         }
 
-        /// What a worker does until it has something: the loop of `search.rs`. True for a job.
+        /// What a worker does until it has something: the loop of `search`. True for a job.
         fn next(&self, worker: usize) -> bool {
             loop {
-                if take(&self.inbox) {
+                if self.take_fiber() {
                     return false;
                 }
                 if take(&self.jobs) {
@@ -142,25 +151,33 @@ mod model {
                 }
                 let mut searching = self.idle.try_search();
                 loop {
-                    if searching {
-                        let found = take(&self.jobs);
-                        self.idle.end_search();
-                        if found || holds(&self.inbox) {
-                            if holds(&self.jobs) {
-                                self.idle.notify_one();
-                            }
-                            if found {
-                                return true;
-                            }
-                            break;
-                        }
+                    if searching && let Some(found) = self.search() {
+                        return found;
                     }
-                    searching = self.sleep(worker, true, false) == Token::Search;
+                    searching = match self.sleep(worker, true, false) {
+                        Token::Search => true,
+                        // S6.
+                        Token::Look => holds(&self.jobs) && self.idle.try_search(),
+                    };
                     if !searching {
                         break;
                     }
                 }
             }
+        }
+
+        /// Looks once, as the searcher.
+        fn search(&self) -> Option<bool> {
+            let fiber = self.take_fiber();
+            let job = !fiber && take(&self.jobs);
+            self.idle.end_search();
+            if !fiber && !job {
+                return None;
+            }
+            if holds(&self.jobs) {
+                self.idle.notify_one();
+            }
+            Some(job)
         }
 
         /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has ended once.
@@ -209,7 +226,7 @@ mod model {
     #[test]
     fn loom_push_against_falling_asleep() {
         explore(None, || {
-            let system = System::new(1);
+            let system = System::new(1, false);
             let worker = worker(&system, 0, 1, 0);
             system.push();
             join([worker]);
@@ -221,7 +238,7 @@ mod model {
     #[test]
     fn loom_two_pushes_against_one_worker() {
         explore(3, || {
-            let system = System::new(1);
+            let system = System::new(1, false);
             let worker = worker(&system, 0, 2, 0);
             system.push();
             system.push();
@@ -233,8 +250,8 @@ mod model {
     /// A pusher may rely on the other's `searching`, which that one then takes back.
     #[test]
     fn loom_two_pushers_against_one_worker() {
-        explore(3, || {
-            let system = System::new(1);
+        explore(2, || {
+            let system = System::new(1, false);
             let worker = worker(&system, 0, 2, 0);
             let pusher = spawn(&system, System::push);
             system.push();
@@ -243,28 +260,52 @@ mod model {
         });
     }
 
-    /// Each worker takes one job and is lost for the other: the one that searched must pass the search on.
+    /// Starts a worker that sleeps already, until it is told to search; it takes one job.
+    fn sleeper(system: &Arc<System>, worker: usize) -> thread::JoinHandle<()> {
+        let sleeper = {
+            let system = Arc::clone(system);
+            thread::spawn(move || {
+                let asleep = Asleep {
+                    idle: &system.idle,
+                    mask: &system.idle.starters,
+                    worker,
+                };
+                assert_eq!(asleep.park(), Token::Search);
+                system.slept.fetch_add(1, Ordering::Relaxed);
+                assert!(system.search().unwrap_or_else(|| system.next(worker)));
+            })
+        };
+        let thread = sleeper.thread().clone();
+        system.idle.beds[worker].thread.with(|t| *t = Some(thread));
+        let _ = system.idle.fall_asleep(worker, true);
+        sleeper
+    }
+
+    /// Each worker takes one job and is lost for the other one: who had the search must pass it on, whether
+    /// it finds a job as the searcher or when it was about to sleep.
     #[test]
     fn loom_searcher_that_found_wakes_the_next() {
         explore(2, || {
-            let system = System::new(2);
-            let workers = [0, 1].map(|index| worker(&system, index, 1, 0));
+            let system = System::new(2, false);
+            let asleep = sleeper(&system, 0);
+            let awake = worker(&system, 1, 1, 0);
             system.push();
             system.push();
-            join(workers);
+            join([asleep, awake]);
             system.is_at_rest();
         });
     }
 
+    /// The sleeper gets the second job, whichever pusher relied on whom.
     #[test]
     fn loom_two_pushers_against_two_workers() {
         explore(2, || {
-            let system = System::new(2);
-            let workers = [0, 1].map(|index| worker(&system, index, 1, 0));
+            let system = System::new(2, false);
+            let asleep = sleeper(&system, 0);
+            let awake = worker(&system, 1, 1, 0);
             let pusher = spawn(&system, System::push);
             system.push();
-            join(workers);
-            join([pusher]);
+            join([asleep, awake, pusher]);
             system.is_at_rest();
         });
     }
@@ -272,7 +313,7 @@ mod model {
     #[test]
     fn loom_fiber_against_falling_asleep() {
         explore(None, || {
-            let system = System::new(1);
+            let system = System::new(1, true);
             let worker = worker(&system, 0, 0, 1);
             system.deliver(0);
             join([worker]);
@@ -283,8 +324,8 @@ mod model {
     /// Whichever of the two wakes the worker, it must come to see the other's too.
     #[test]
     fn loom_job_and_fiber_against_one_worker() {
-        explore(3, || {
-            let system = System::new(1);
+        explore(2, || {
+            let system = System::new(1, true);
             let worker = worker(&system, 0, 1, 1);
             let waker = spawn(&system, |system| system.deliver(0));
             system.push();
@@ -297,10 +338,10 @@ mod model {
     #[test]
     fn loom_resumer_is_woken_by_fibers_only() {
         explore(3, || {
-            let system = System::new(1);
+            let system = System::new(1, true);
             let resumer = spawn(&system, |system| {
                 system.idle.move_in(0);
-                while !take(&system.inbox) {
+                while !system.take_fiber() {
                     assert_eq!(system.sleep(0, false, false), Token::Look);
                 }
             });
@@ -316,7 +357,7 @@ mod model {
     #[test]
     fn loom_cancel_against_notify_and_wake() {
         explore(3, || {
-            let system = System::new(1);
+            let system = System::new(1, false);
             let worker = spawn(&system, |system| {
                 system.idle.move_in(0);
                 for _ in 0..2 {
@@ -337,13 +378,13 @@ mod model {
     #[test]
     fn loom_everyone_sleeps_means_that_nobody_runs() {
         explore(3, || {
-            let system = System::new(2);
+            let system = System::new(2, false);
             let sleeper = spawn(&system, |system| {
                 system.idle.move_in(1);
                 system.sleep(1, true, false);
                 // It runs, and its next sleep shows what it has done.
-                system.jobs.store(1, Ordering::Relaxed);
-                system.jobs.store(2, Ordering::Relaxed);
+                system.jobs.store(1, Ordering::Release);
+                system.jobs.store(2, Ordering::Release);
                 let last = system.idle.fall_asleep(1, false);
                 system.slept.fetch_add(1, Ordering::Relaxed);
                 last.park();
@@ -358,7 +399,7 @@ mod model {
             let observer = system.idle.fall_asleep(0, false);
             let wakes = system.idle.wakes();
             if system.idle.everyone_sleeps() {
-                let jobs = system.jobs.load(Ordering::Relaxed);
+                let jobs = system.jobs.load(Ordering::Acquire);
                 if wakes == system.idle.wakes() {
                     assert_ne!(jobs, 1, "read while the worker was running");
                 }
