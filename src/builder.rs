@@ -197,6 +197,9 @@ impl Builder {
             Some(workers) => workers,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
+        if self.thread_name.contains('\0') {
+            return Err(Problem::ThreadName(self.thread_name).into());
+        }
         if self.stack_size < stack::MIN_STACK {
             let (asked, least) = (self.stack_size, stack::MIN_STACK);
             return Err(Problem::SmallStack { asked, least }.into());

@@ -24,6 +24,7 @@ pub(crate) enum Problem {
     TooManyWorkers { asked: usize, most: usize },
     SmallStack { asked: usize, least: usize },
     FewFibers { asked: usize, workers: usize },
+    ThreadName(String),
     Stacks(io::Error),
     Threads { asked: usize, error: io::Error },
 }
@@ -52,6 +53,10 @@ impl fmt::Display for BuildError {
                 f,
                 "{asked} fibers are too few for {workers} workers, each of which needs one: \
                  set `max_fibers` to at least {workers}"
+            ),
+            Problem::ThreadName(name) => write!(
+                f,
+                "a thread can't be named {name:?}: set a `thread_name` without NUL characters"
             ),
             Problem::Stacks(error) => write!(
                 f,

@@ -54,25 +54,22 @@ impl Context<'_> {
         let b = match self.worker().take_back(right.as_ptr()) {
             Some(job) => {
                 let b = right.take_closure(job);
-                match a {
-                    Ok(a) => return (a, b(self)),
-                    Err(_) => unwind::catch(|| b(self)),
-                }
+                unwind::catch(|| b(self))
             }
             None => right.wait(self, Site::here("the other half of a join")),
         };
         match (a, b) {
             (Ok(a), Ok(b)) => (a, b),
-            (a, b) => self.resume_first(a.err(), b.err()),
+            (Err(first), b) => self.resume_first(first, b),
+            (a, Err(first)) => self.resume_first(first, a),
         }
     }
 
+    /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to the hook.
     #[cold]
     #[track_caller]
-    fn resume_first(&self, a: Option<Payload>, b: Option<Payload>) -> ! {
-        let mut panics = a.into_iter().chain(b);
-        let first = panics.next().expect("called with a panic");
-        if let Some(second) = panics.next() {
+    fn resume_first<T>(&self, first: Payload, other: Result<T, Payload>) -> ! {
+        if let Err(second) = other.and_then(unwind::drop_caught) {
             self.report(second);
         }
         resume_unwind(first)

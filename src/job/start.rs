@@ -71,6 +71,12 @@ impl Context<'_> {
     /// If the counter can no longer reach zero (it is not zero, and its last handle is gone), the loss is
     /// reported as the job's panic.
     ///
+    /// # Deadlocks
+    /// A continuation that owns a handle to its own counter keeps it alive: if the counter never reaches zero, the loss is not
+    /// noticed, and the system waits for it when it is dropped.
+    ///
+    /// # Examples
+    ///
     /// ```
     /// use rustfiber::{Counter, JobSystem};
     ///

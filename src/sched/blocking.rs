@@ -41,7 +41,7 @@ impl sealed::Sealed for Blocking {
     }
 
     fn step_aside(self) {
-        std::thread::yield_now();
+        crate::primitive::thread::yield_now();
     }
 
     #[allow(private_interfaces)]

@@ -69,7 +69,7 @@ impl Desk {
             .by_worker
             .iter_mut()
             .for_each(|answer| *answer = None);
-        answers.for_stall = for_stall;
+        answers.for_stall |= for_stall;
         // Release: pairs with the acquire in `census_is_due`.
         self.number.fetch_add(1, Ordering::Release);
     }
@@ -165,7 +165,8 @@ impl Shared {
         if !self.idle.everyone_sleeps() {
             return false;
         }
-        // In this order: a postponed job is put in a queue before the count goes down.
+        // In this order: whoever comes in from outside, and whoever releases a postponed job, puts it in a queue first.
+        let shut = self.gate.is_shut();
         let postponed = self.postponed.load(Ordering::Acquire);
         let unstarted = self.has_unstarted_job();
         let waits = |remote: &super::shared::Remote| remote.waiting.load(Ordering::Acquire);
@@ -178,9 +179,10 @@ impl Shared {
             return false;
         }
         if unstarted {
-            return self.report_stall();
+            // A starter that sleeps is about to be woken by whoever has brought the job.
+            return !self.idle.a_starter_sleeps() && self.report_stall();
         }
-        let nothing_left = self.gate.is_closed() && waiting == 0 && postponed == 0;
+        let nothing_left = shut && waiting == 0 && postponed == 0;
         if nothing_left {
             self.terminate();
         }

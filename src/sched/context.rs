@@ -110,7 +110,7 @@ impl<'f> Context<'f> {
     #[inline(never)]
     fn yield_slow(&self) {
         let fiber = self.running_fiber();
-        if nested::unwinds(fiber) {
+        if nested::must_nest(fiber) {
             nested::turn(fiber);
         } else {
             // SAFETY: checked above: this code runs on the fiber.
@@ -198,7 +198,7 @@ impl sealed::Sealed for &Context<'_> {
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, site: Site) -> Wake {
         let fiber = self.running_fiber();
-        if nested::unwinds(fiber) {
+        if nested::must_nest(fiber) {
             return nested::wait_for(fiber, source, site);
         }
         let waiter = FiberWaiter::new();

@@ -187,6 +187,11 @@ impl Idle {
         (0..self.beds.len()).all(|worker| self.starters.has(worker) || self.resumers.has(worker))
     }
 
+    /// Whether a worker sleeps that could start a job.
+    pub(crate) fn a_starter_sleeps(&self) -> bool {
+        self.starters.any()
+    }
+
     /// The caller has cleared the bit of `worker`, so the token is its to write.
     fn give(&self, worker: usize, token: u8) {
         self.wakes.fetch_add(1, Ordering::AcqRel);

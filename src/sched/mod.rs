@@ -1,11 +1,13 @@
 //! Floor 4: workers, their queues, and how a job's fiber stops and goes on.
 
 mod blocking;
+mod budget;
 mod census;
 mod context;
 mod current;
 mod deque;
 mod fiber;
+mod gate;
 mod hooks;
 mod idle;
 mod inbox;

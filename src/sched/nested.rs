@@ -5,14 +5,18 @@
 //! on and starts jobs, until its own wait is over.
 //!
 //! Only the fiber that is itself unwinding nests. A fiber that the nested loop resumes stops normally, although `panicking()` is
-//! true there; if it nested too, two waits could end in the wrong order and bury each other. The two are told
+//! true there; if it nested too, a job that waits for a lock of the unwinding one would bury it for ever. The two are told
 //! apart by what the thread was doing when it resumed the fiber: whoever was resumed by a thread that unwinds,
 //! does not count as unwinding.
 //!
+//! *There is at most one nested loop a worker*: a second one on top would bury the wait below it. So a fiber that finds one below stops
+//! normally, even when it is unwinding itself; the thread then counts its panic until it goes on, and others see `panicking() == true`
+//! for longer. That can make a fiber nest that has caught its panic long since, which is needless, and harmless.
+//!
 //! What runs on top of a nested loop comes back to it after each job (`Worker::must_look_up`): a runner that searched on and
-//! parked there would bury the wait below it. For the same reason a runner stops when it finds the thread unwinding after a
+//! parked there would bury the wait, too. A runner also stops when it finds the thread unwinding after a
 //! job, because a fiber has stopped in the middle of it: it is then resumed as one that does not count as unwinding, and
-//! its next job does not nest for a panic that is another's. So there is at most one nested loop a worker.
+//! its next job does not nest for a panic that is another's.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -23,10 +27,12 @@ use super::worker::{Next, Worker};
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::wait::{Site, Source, WaitNode, Wake};
 
-/// Whether `fiber`, which runs, is itself unwinding.
+/// Whether `fiber`, which runs, must nest: it is itself unwinding, as far as can be told, and nobody nests below it.
 #[inline]
-pub(super) fn unwinds(fiber: &JobFiber) -> bool {
-    std::thread::panicking() && !fiber.local.resumed_unwinding.get()
+pub(super) fn must_nest(fiber: &JobFiber) -> bool {
+    std::thread::panicking()
+        && !fiber.local.resumed_unwinding.get()
+        && !fiber.local.worker().is_nesting()
 }
 
 /// Waits on the fiber's own stack.
@@ -40,14 +46,13 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
     }
     fiber.local.site.set(Some(site));
     worker.count_waiting(usize::wrapping_add);
-    // A system does not end while a job waits, so `Nothing` means that the wait is over.
     worker.nested(|| {
         while !nested.is_over() {
             let can_start = worker.has_runner();
             match worker.next(can_start, Some(&nested)) {
                 Next::Fiber(other) => worker.go_on(other),
                 Next::Job(job) => worker.start(job),
-                Next::Nothing => debug_assert!(nested.is_over()),
+                Next::Nothing => {}
             }
         }
     });

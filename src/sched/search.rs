@@ -10,8 +10,9 @@ use super::worker::{Next, Worker};
 use crate::wait::Spin;
 
 impl Worker {
-    /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for a job.
-    /// With `until`, returns `Nothing` when that wait is over.
+    /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for a job; if there is none,
+    /// returns `Nothing` after a sleep, so that the caller can try again to get one. With `until`, returns `Nothing` when that
+    /// wait is over.
     #[inline]
     pub(super) fn next(&self, can_start: bool, until: Option<&Nested>) -> Next {
         loop {
@@ -38,7 +39,7 @@ impl Worker {
         self.remote().stats.idle_begins();
         let next = self.wait_for_work(can_start, until);
         self.remote().stats.idle_ends();
-        next
+        next.or_else(|| (!can_start).then_some(Next::Nothing))
     }
 
     /// Searches and sleeps until there may be something. `None`: look again.
@@ -51,7 +52,7 @@ impl Worker {
                 idle.end_search();
                 if let Some(next) = found {
                     // Pushers have relied on this search: look for them once more.
-                    if self.shared.has_unstarted_job() {
+                    if self.shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self) {
                         idle.notify_one();
                     }
                     return next;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use super::budget::FiberBudget;
 use super::current;
 use super::deque::Stealer;
 use super::fiber::{Jobs, ReadyFiber};
+use super::gate::Gate;
 use super::hooks::Hooks;
 use super::idle::Idle;
 use super::inbox::Inbox;
@@ -73,7 +75,7 @@ impl Shared {
             remotes: stealers.into_iter().map(remote).collect(),
             injector: Injector::new(),
             idle: Idle::new(workers),
-            gate: Gate::default(),
+            gate: Gate::new(),
             fibers: FiberBudget::new(spare_fibers),
             postponed: AtomicUsize::new(0),
             terminated: AtomicBool::new(false),
@@ -175,76 +177,5 @@ impl Shared {
             self.remotes.iter().map(|remote| &remote.stats),
             self.fibers.created(),
         )
-    }
-}
-
-/// How many fibers there are and may be. They are reused, and given up only at the end. One for each worker is set
-/// aside; the others go to whoever needs one first.
-pub(super) struct FiberBudget {
-    spare: AtomicUsize,
-    created: AtomicUsize,
-}
-
-// Relaxed throughout: bare counts. The stacks' memory is published by their own lock.
-impl FiberBudget {
-    fn new(spare: usize) -> Self {
-        Self {
-            spare: AtomicUsize::new(spare),
-            created: AtomicUsize::new(0),
-        }
-    }
-
-    /// Takes the right to create one more fiber; says whether there was one.
-    pub(super) fn reserve(&self) -> bool {
-        let one_less = |spare: usize| spare.checked_sub(1);
-        self.spare
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
-            .is_ok()
-    }
-
-    /// Gives it back unused.
-    pub(super) fn unreserve(&self) {
-        self.spare.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_created(&self) {
-        self.created.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn created(&self) -> usize {
-        self.created.load(Ordering::Relaxed)
-    }
-}
-
-/// Lets jobs in from outside until it is closed. Counts who is just passing, so that after `close` everything
-/// that came in is visible.
-#[derive(Default)]
-pub(super) struct Gate(AtomicUsize);
-
-const GATE_CLOSED: usize = 1 << (usize::BITS - 1);
-
-impl Gate {
-    fn enter(&self) -> bool {
-        // Acquire and release: `close` sees what whoever has left did inside.
-        if self.0.fetch_add(1, Ordering::AcqRel) & GATE_CLOSED == 0 {
-            return true;
-        }
-        self.leave();
-        false
-    }
-
-    fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    fn close(&self) {
-        self.0.fetch_or(GATE_CLOSED, Ordering::AcqRel);
-        while self.0.load(Ordering::Acquire) != GATE_CLOSED {
-            crate::primitive::thread::yield_now();
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.0.load(Ordering::Acquire) & GATE_CLOSED != 0
     }
 }

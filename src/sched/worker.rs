@@ -23,7 +23,7 @@ pub(super) enum Next {
     Fiber(ReadyFiber),
     /// Start this job.
     Job(JobRef),
-    /// The worker ends, or what its caller waited for has happened.
+    /// The worker ends, or what its caller waited for has happened, or there may be a fiber for a job now.
     Nothing,
 }
 
@@ -95,7 +95,8 @@ impl Worker {
             match self.next(can_start, None) {
                 Next::Fiber(fiber) => self.go_on(fiber),
                 Next::Job(job) => self.start(job),
-                Next::Nothing => break,
+                Next::Nothing if self.shared.terminated() => break,
+                Next::Nothing => {}
             }
         }
         self.ends.set(true);
@@ -228,6 +229,10 @@ impl Worker {
         let result = f();
         self.nesting.set(outer);
         result
+    }
+
+    pub(super) fn is_nesting(&self) -> bool {
+        self.nesting.get()
     }
 
     /// Whether a runner must stop before it takes the next job: a nested loop wants to go on below it, or the

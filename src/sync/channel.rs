@@ -9,7 +9,6 @@
 //! Values move under the lock, but none is created, cloned or dropped there: no foreign code runs under
 //! it, and the ring never grows.
 
-use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
@@ -17,6 +16,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::primitive::UnsafeCell;
 use crate::primitive::atomic::{AtomicUsize, Ordering};
 use crate::wait::{Chain, Site, Source, SpinLock, Unlinked, WaitNode, WaitQueue, Waiter, Wake};
 
@@ -105,7 +105,8 @@ impl<T> Slot<T> {
     /// The slot is the caller's, or its waiter stands in a queue that the caller has locked.
     unsafe fn replace(&self, value: Option<T>) -> Option<T> {
         // SAFETY: by contract nobody else reaches it.
-        unsafe { std::mem::replace(&mut *self.0.get(), value) }
+        self.0
+            .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, value) })
     }
 
     /// # Safety

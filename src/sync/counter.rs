@@ -45,7 +45,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use crate::primitive::atomic::{AtomicU64, Ordering};
-use crate::unwind::abort;
+use crate::unwind::{abort, complain};
 use crate::wait::{Site, Source, WaitList, WaitNode, Waiter, Wake};
 
 const ONE: u64 = 1;
@@ -525,10 +525,14 @@ pub struct CounterHold(Option<Ticket>);
 impl Drop for CounterHold {
     fn drop(&mut self) {
         let underflow = self.0.take().is_some_and(|ticket| ticket.finish().is_err());
-        if underflow && !std::thread::panicking() {
-            panic!(
-                "a counter was zero while it was held: somewhere there is a `Counter::done` without its own `add`"
-            );
+        if underflow {
+            let what = "a counter was zero while it was held: \
+                somewhere there is a `Counter::done` without its own `add`";
+            if std::thread::panicking() {
+                complain(format_args!("{what}"));
+            } else {
+                panic!("{what}");
+            }
         }
     }
 }
