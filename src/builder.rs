@@ -75,8 +75,8 @@ impl Builder {
         self
     }
 
-    /// The bytes of stack that each job has. Default: 256 KiB, and 1 MiB in debug builds. Only what a job
-    /// touches takes memory, one page at least.
+    /// The bytes of stack that each job has. Default: 256 KiB, and 1 MiB in debug builds. Only what
+    /// a job touches takes memory, one page at least.
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::builder().stack_size(4 << 20).build()?;
@@ -89,7 +89,8 @@ impl Builder {
         self
     }
 
-    /// The most fibers, that is, jobs that are running or waiting at a time. Default: a million on Linux, 16,000 elsewhere.
+    /// The most fibers, that is, jobs that are running or waiting at a time. Default: a million on
+    /// Linux, 16,000 elsewhere.
     ///
     /// At the limit no new job is started until one ends. If then no job can go on either, the
     /// [`on_stall`](Self::on_stall) hook is told who waits for what.
@@ -116,10 +117,11 @@ impl Builder {
         self
     }
 
-    /// Called with each panic of a job that nobody waits for: a detached job's, and second ones. Default: an error event with the
-    /// cargo feature `tracing`, else a line on stderr.
+    /// Called with each panic of a job that nobody waits for: a detached job's, and second ones.
+    /// Default: an error event with the cargo feature `tracing`, else a line on stderr.
     ///
-    /// It is called on the thread where the panic is found, which may be a worker. If it panics itself, the process aborts with a message.
+    /// It is called on the thread where the panic is found, which may be a worker. If it panics
+    /// itself, the process aborts with a message.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -137,8 +139,8 @@ impl Builder {
         self
     }
 
-    /// Called when there are jobs to start, but all fibers wait and there may be no more of them. Default: as for
-    /// [`on_panic`](Self::on_panic).
+    /// Called when there are jobs to start, but all fibers wait and there may be no more of them.
+    /// Default: as for [`on_panic`](Self::on_panic).
     ///
     /// It is called on a worker, once for each such situation.
     pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
@@ -151,9 +153,11 @@ impl Builder {
     /// A woken job then need not wait until its worker has finished what it is doing.
     ///
     /// # Safety
-    /// The compiler takes it for granted that a function stays on its thread. So for every job of this system, across every wait:
+    /// The compiler takes it for granted that a function stays on its thread. So for every job of
+    /// this system, across every wait:
     /// - nothing that is not `Send` lives on the job's stack;
-    /// - no function whose frame is live across the wait reads a thread-local, after inlining, std's and C's included;
+    /// - no function whose frame is live across the wait reads a thread-local, after inlining,
+    ///   std's and C's included;
     /// - no foreign state that belongs to a thread is held;
     /// - the job is not unwinding;
     /// - no code of a dynamically loaded library is on the job's stack.
@@ -182,8 +186,8 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// If a setting makes no sense, or threads or memory can't be had; the error says what to change. No thread
-    /// stays behind.
+    /// If a setting makes no sense, or threads or memory can't be had; the error says what to
+    /// change. No thread stays behind.
     pub fn build(self) -> Result<JobSystem, BuildError> {
         let workers = match self.workers {
             Some(0) => return Err(Problem::NoWorkers.into()),

@@ -185,7 +185,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Some jobs had not ended in time: from [`JobSystem::shutdown_timeout`](crate::JobSystem::shutdown_timeout).
+/// Some jobs had not ended in time: from
+/// [`JobSystem::shutdown_timeout`](crate::JobSystem::shutdown_timeout).
 ///
 /// Its message has one line for each job that waits.
 ///
@@ -233,8 +234,8 @@ impl fmt::Display for ShutdownError {
 
 impl Error for ShutdownError {}
 
-/// No worker can start a job, because all fibers wait and there may be no more of them: the builder's
-/// [`on_stall`](crate::Builder::on_stall) hook is shown it.
+/// No worker can start a job, because all fibers wait and there may be no more of them: the
+/// builder's [`on_stall`](crate::Builder::on_stall) hook is shown it.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

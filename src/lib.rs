@@ -1,8 +1,10 @@
-//! A job system on stackful fibers: a job that waits frees its worker, wherever in its call stack it waits.
+//! A job system on stackful fibers: a job that waits frees its worker, wherever in its call stack
+//! it waits.
 //!
-//! A *job* is a closure. Thousands to a million of them share one worker thread per core. A job may wait in the
-//! middle of any call depth, for other jobs, a [`Counter`], an [`Event`], a [`channel`]; its worker goes on with other work
-//! meanwhile. A wait never runs an unrelated job on the waiter's stack, so a lock may be held across it.
+//! A *job* is a closure. Thousands to a million of them share one worker thread per core. A job may
+//! wait in the middle of any call depth, for other jobs, a [`Counter`], an [`Event`], a
+//! [`channel`]; its worker goes on with other work meanwhile. A wait never runs an unrelated job on
+//! the waiter's stack, so a lock may be held across it.
 //!
 //! ```
 //! use rustfiber::{Context, JobSystem};
@@ -23,16 +25,19 @@
 //! ```
 //!
 //! # Who waits is an argument
-//! Everything that can wait takes its [`Waiter`] first: `counter.wait(cx)` in a job, `counter.wait(Blocking)` on a
-//! plain thread. A [`Context`] is lent to each job, and can't be stored or sent: that is what makes waiting sound.
+//! Everything that can wait takes its [`Waiter`] first: `counter.wait(cx)` in a job,
+//! `counter.wait(Blocking)` on a plain thread. A [`Context`] is lent to each job, and can't be
+//! stored or sent: that is what makes waiting sound.
 //!
 //! # Where to begin
-//! - [`JobSystem::run`] from a plain thread, then [`Context::join`], [`Context::scope`], [`Context::spawn`] in jobs.
+//! - [`JobSystem::run`] from a plain thread, then [`Context::join`], [`Context::scope`],
+//!   [`Context::spawn`] in jobs.
 //! - [`Counter`]: wait for many jobs at once, or for anything else that is counted.
 //! - [`Event`] and [`channel`]: jobs that talk to each other.
 //!
 //! # Cargo features
-//! - `tracing`: a span per job, with name and spawn location, and events for suspend, resume, steal and park.
+//! - `tracing`: a span per job, with name and spawn location, and events for suspend, resume, steal
+//!   and park.
 //! - `migration`: the `unsafe` builder setting that lets started jobs go on on any worker.
 
 mod primitive;

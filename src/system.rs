@@ -10,7 +10,8 @@ use crate::error::{BuildError, ShutdownError};
 use crate::job::{JobBuilder, JobHandle, SpawnError, run_from_outside};
 use crate::sched::{Context, JobMeta, Shared, Stats, Threads, is_worker};
 
-/// How long a shutdown that ran out of time waits for the workers' answers to the question who waits.
+/// How long a shutdown that ran out of time waits for the workers' answers to the question who
+/// waits.
 const CENSUS_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A job system: worker threads, and the jobs that run on them.
@@ -18,8 +19,9 @@ const CENSUS_PATIENCE: Duration = Duration::from_millis(200);
 /// # Leaving
 /// Dropping the system waits until every job that was spawned has ended, then joins the threads. A
 /// job that waits for something that never happens makes that take for ever;
-/// [`shutdown_timeout`](Self::shutdown_timeout) does not. Dropped inside a job (one of its own, as the last
-/// `Arc`, or another system's), it does not wait: its workers end by themselves when the last job has.
+/// [`shutdown_timeout`](Self::shutdown_timeout) does not. Dropped inside a job (one of its own, as
+/// the last `Arc`, or another system's), it does not wait: its workers end by themselves when the
+/// last job has.
 ///
 /// # Examples
 /// ```
@@ -71,8 +73,8 @@ impl JobSystem {
 
     /// A system for the whole process, with the defaults, which is started by the first call.
     ///
-    /// It is never dropped. When the process ends, by a return from `main` or by `exit`, its jobs are cut off where they
-    /// are: wait for what must be finished.
+    /// It is never dropped. When the process ends, by a return from `main` or by `exit`, its jobs
+    /// are cut off where they are: wait for what must be finished.
     ///
     /// # Panics
     /// If the system can't be started.
@@ -115,7 +117,8 @@ impl JobSystem {
         run_from_outside(&self.shared, JobMeta::at(Location::caller()), f)
     }
 
-    /// Spawns a job. Dropping the handle detaches it; the system waits for it all the same when it is dropped.
+    /// Spawns a job. Dropping the handle detaches it; the system waits for it all the same when it
+    /// is dropped.
     ///
     /// ```
     /// use rustfiber::{Blocking, JobSystem};
@@ -185,9 +188,10 @@ impl JobSystem {
     /// Takes no more jobs, and waits until all have ended, but not longer than `patience`.
     ///
     /// # Errors
-    /// If some have not ended by then. The error says which jobs wait, where they were spawned and what they
-    /// wait for. The workers go on with them in the background; if they never end, their threads and stacks, and the memory
-    /// that these stand in, are leaked. Other threads may borrow from those stacks, so nothing is taken away by force.
+    /// If some have not ended by then. The error says which jobs wait, where they were spawned and
+    /// what they wait for. The workers go on with them in the background; if they never end, their
+    /// threads and stacks, and the memory that these stand in, are leaked. Other threads may borrow
+    /// from those stacks, so nothing is taken away by force.
     ///
     /// # Panics
     /// Inside a job: it would block its worker.
@@ -241,7 +245,8 @@ impl Drop for JobSystem {
             return;
         };
         self.shared.close();
-        // A worker can't wait for itself, and must not be held for another system: then the threads end alone.
+        // A worker can't wait for itself, and must not be held for another system: then the threads
+        // end alone.
         if !is_worker() {
             threads.join();
         }
@@ -292,8 +297,8 @@ impl Handle {
     /// Spawns a job.
     ///
     /// # Errors
-    /// Gives the closure back if the system has shut down or is shutting down. In the jobs of the system itself, spawning
-    /// works to the end.
+    /// Gives the closure back if the system has shut down or is shutting down. In the jobs of the
+    /// system itself, spawning works to the end.
     #[track_caller]
     pub fn spawn<T, F>(&self, f: F) -> Result<JobHandle<T>, SpawnError<F>>
     where

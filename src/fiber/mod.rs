@@ -4,10 +4,10 @@
 //! told when it goes on are its `Protocol`'s: this floor knows no scheduler and no job.
 //!
 //! **The right to go on is a value.** A `Suspended` is the one handle to a fiber that stands still.
-//! It can't be copied; `resume` spends it and gives a new one back when the
-//! fiber stops again. So nobody can resume a running fiber, a finished one, or one that is another's.
-//! It must not be lost either: dropping it leaks the fiber with all that its frames
-//! own and lend (`Drop` says so in debug builds). A fiber ends only by itself.
+//! It can't be copied; `resume` spends it and gives a new one back when the fiber stops again. So
+//! nobody can resume a running fiber, a finished one, or one that is another's. It must not be lost
+//! either: dropping it leaks the fiber with all that its frames own and lend (`Drop` says so in
+//! debug builds). A fiber ends only by itself.
 //!
 //! ```text
 //!           new            resume             suspend
@@ -17,9 +17,9 @@
 //!                                  Complete, with the stack
 //! ```
 //!
-//! **Who may touch what.** `local` is the protocol's: shared, with the cells it needs. `link` belongs to
-//! the holder of the `Suspended`. The coroutine is entered only by `resume`; `yielder` is written by
-//! the fiber when it starts, and read only by the fiber.
+//! **Who may touch what.** `local` is the protocol's: shared, with the cells it needs. `link`
+//! belongs to the holder of the `Suspended`. The coroutine is entered only by `resume`; `yielder`
+//! is written by the fiber when it starts, and read only by the fiber.
 
 mod list;
 mod switch;

@@ -11,7 +11,8 @@ use super::scope::Scope;
 use crate::sched::{Closed, Context, JobMeta, JobRef, Shared};
 use crate::sync::{Counter, Ticket};
 
-/// Settings of a job, and where it is to be spawned: from `cx.job()`, `scope.job()`, `jobs.job()` or `handle.job()`.
+/// Settings of a job, and where it is to be spawned: from `cx.job()`, `scope.job()`, `jobs.job()`
+/// or `handle.job()`.
 ///
 /// ```
 /// use rustfiber::{Counter, JobSystem};
@@ -148,8 +149,8 @@ impl<'scope, 'env> JobBuilder<&'scope Scope<'scope, 'env>> {
             ticket,
             scope: Some(core.add_child()),
         };
-        // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope` lies in, waits
-        // until the child has ended.
+        // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope`
+        // lies in, waits until the child has ended.
         let (job, handle) = unsafe { new_job(meta, ties, f) };
         core.queue(job);
         ScopedJobHandle::new(handle)

@@ -16,8 +16,9 @@
 //! | second (finds the mark) | first | the job |
 //! | first | second (finds it closed) | the handle |
 //!
-//! Until `done` is closed the result is the job's, after that the handle's. Closing is the job's last touch
-//! of the cell, unless it found the mark. `closure`, `ticket` and `scope` are only the job's.
+//! Until `done` is closed the result is the job's, after that the handle's. Closing is the job's
+//! last touch of the cell, unless it found the mark. `closure`, `ticket` and `scope` are only the
+//! job's.
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
@@ -68,7 +69,8 @@ unsafe impl<T: Send> Sync for CellHandle<T> {}
 /// A new job, and its handle.
 ///
 /// # Safety
-/// Whatever `f` and `T` borrow outlives the job: the caller waits for it (a scope), or they are `'static`.
+/// Whatever `f` and `T` borrow outlives the job: the caller waits for it (a scope), or they are
+/// `'static`.
 pub(super) unsafe fn new_job<T, F>(meta: JobMeta, ties: Ties, f: F) -> (JobRef, CellHandle<T>)
 where
     T: Send,

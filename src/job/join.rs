@@ -10,13 +10,13 @@ use crate::wait::Site;
 impl Context<'_> {
     /// Runs both closures, in parallel if a worker is free, and returns both results.
     ///
-    /// `b` can be taken by another worker at every moment; this job runs `a` meanwhile, and then `b` itself if nobody
-    /// has taken it. If somebody has, the job waits for it like for anything else: its worker goes on with
-    /// other work, and no unrelated job runs on top of this one.
+    /// `b` can be taken by another worker at every moment; this job runs `a` meanwhile, and then
+    /// `b` itself if nobody has taken it. If somebody has, the job waits for it like for anything
+    /// else: its worker goes on with other work, and no unrelated job runs on top of this one.
     ///
     /// # Panics
-    /// With the first panic of the two, after both have ended. If both panic, that of `b` goes to the
-    /// [`on_panic`](crate::Builder::on_panic) hook.
+    /// With the first panic of the two, after both have ended. If both panic, that of `b` goes to
+    /// the [`on_panic`](crate::Builder::on_panic) hook.
     ///
     /// # Examples
     /// ```
@@ -65,7 +65,8 @@ impl Context<'_> {
         }
     }
 
-    /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to the hook.
+    /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to
+    /// the hook.
     #[cold]
     #[track_caller]
     fn resume_first<T>(&self, first: Payload, other: Result<T, Payload>) -> ! {

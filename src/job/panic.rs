@@ -124,7 +124,8 @@ impl Error for JobPanic {}
 pub(super) struct Unjoined {
     panicked: Option<Panicked>,
     hooks: Arc<dyn Hooks>,
-    /// The scope that hands the first of its unjoined panics on. It outlives its jobs and their handles.
+    /// The scope that hands the first of its unjoined panics on. It outlives its jobs and their
+    /// handles.
     scope: Option<ScopeRef>,
 }
 

@@ -1,8 +1,9 @@
 //! Jobs that borrow from the job that waits for them.
 //!
-//! A scope counts its children in `pending`, the body included. Whoever lowers it to zero closes `done`; the
-//! scope's frame waits for that unless it was itself the last. A child touches the scope last by that close, or by
-//! the decrement if it was not the last child: the frame may be gone right after.
+//! A scope counts its children in `pending`, the body included. Whoever lowers it to zero closes
+//! `done`; the scope's frame waits for that unless it was itself the last. A child touches the
+//! scope last by that close, or by the decrement if it was not the last child: the frame may be
+//! gone right after.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,7 +18,8 @@ use crate::wait::{Site, SpinLock, WaitList, Wake, sealed::Sealed};
 
 /// A scope for jobs that borrow: from [`Context::scope`].
 ///
-/// `'env` is what the jobs may borrow from outside, `'scope` the scope itself: a job may capture the scope and spawn its siblings.
+/// `'env` is what the jobs may borrow from outside, `'scope` the scope itself: a job may capture
+/// the scope and spawn its siblings.
 ///
 /// ```
 /// use rustfiber::{JobSystem, Scope};
@@ -118,11 +120,12 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 }
 
 impl Context<'_> {
-    /// Calls `f` with a scope, in which jobs can be spawned that borrow from here; returns when they have all ended.
+    /// Calls `f` with a scope, in which jobs can be spawned that borrow from here; returns when
+    /// they have all ended.
     ///
     /// # Panics
-    /// With the panic of `f`, else with the first panic of a job that was not joined, after all jobs have ended. Further ones go
-    /// to the [`on_panic`](crate::Builder::on_panic) hook.
+    /// With the panic of `f`, else with the first panic of a job that was not joined, after all
+    /// jobs have ended. Further ones go to the [`on_panic`](crate::Builder::on_panic) hook.
     ///
     /// # Examples
     /// ```

@@ -92,7 +92,8 @@ where
     job.done.close().0.deliver(Wake::Signalled);
 }
 
-/// Runs `f` as a job of `shared`, blocks the calling thread until it has ended, and hands its panic on.
+/// Runs `f` as a job of `shared`, blocks the calling thread until it has ended, and hands its panic
+/// on.
 #[track_caller]
 pub(crate) fn run_from_outside<R, F>(shared: &Shared, meta: JobMeta, f: F) -> R
 where

@@ -25,8 +25,8 @@ impl Context<'_> {
 
     /// Spawns a job that does not borrow. Dropping the handle detaches it.
     ///
-    /// It starts on this worker, or on another one that has nothing to do. For jobs that borrow, see
-    /// [`scope`](Self::scope).
+    /// It starts on this worker, or on another one that has nothing to do. For jobs that borrow,
+    /// see [`scope`](Self::scope).
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::new()?;
@@ -67,13 +67,13 @@ impl Context<'_> {
 
     /// A continuation: a job that starts when `counter` is zero, on any worker.
     ///
-    /// Unlike a job that waits for the counter, it has no fiber until it starts.
-    /// If the counter can no longer reach zero (it is not zero, and its last handle is gone), the loss is
-    /// reported as the job's panic.
+    /// Unlike a job that waits for the counter, it has no fiber until it starts. If the counter can
+    /// no longer reach zero (it is not zero, and its last handle is gone), the loss is reported as
+    /// the job's panic.
     ///
     /// # Deadlocks
-    /// A continuation that owns a handle to its own counter keeps it alive: if the counter never reaches zero, the loss is not
-    /// noticed, and the system waits for it when it is dropped.
+    /// A continuation that owns a handle to its own counter keeps it alive: if the counter never
+    /// reaches zero, the loss is not noticed, and the system waits for it when it is dropped.
     ///
     /// # Examples
     ///
@@ -118,9 +118,11 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         JobBuilder::new(self)
     }
 
-    /// Spawns a job that may borrow what outlives the scope. Dropping the handle leaves it to the scope.
+    /// Spawns a job that may borrow what outlives the scope. Dropping the handle leaves it to the
+    /// scope.
     ///
-    /// Called from a job of the system, it queues the job on that job's worker, else with the system.
+    /// Called from a job of the system, it queues the job on that job's worker, else with the
+    /// system.
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::new()?;

@@ -10,7 +10,8 @@ use crate::wait::{WaitNode, Wake};
 
 /// A job that stands in a counter's list. `repr(C)`: a pointer to the node is a pointer to this.
 ///
-/// It has two owners: the list, whose share is spent on the delivery, and whoever registers it, until that is done.
+/// It has two owners: the list, whose share is spent on the delivery, and whoever registers it,
+/// until that is done.
 #[repr(C)]
 struct Postponed {
     node: WaitNode,
@@ -19,7 +20,8 @@ struct Postponed {
     shared: Arc<Shared>,
 }
 
-// SAFETY: `job` is reached once, by whoever delivers the node; the registration before that published it.
+// SAFETY: `job` is reached once, by whoever delivers the node; the registration before that
+// published it.
 unsafe impl Send for Postponed {}
 // SAFETY: as above.
 unsafe impl Sync for Postponed {}
@@ -37,8 +39,8 @@ impl Context<'_> {
         let share = Arc::into_raw(Arc::clone(&postponed)).cast_mut();
         let node = NonNull::new(share).expect("an `Arc` is not null").cast();
         loop {
-            // SAFETY: the list's share keeps the node valid until it is delivered, and this frame's until
-            // `register` has returned.
+            // SAFETY: the list's share keeps the node valid until it is delivered, and this frame's
+            // until `register` has returned.
             match unsafe { counter.register(node) } {
                 Continuation::Registered => return,
                 // SAFETY: the node is in no list, so the list's share is this frame's.

@@ -17,8 +17,8 @@ use crate::wait::{Interrupted, Site, Source, ThreadWaiter, Waiter, Wake, sealed}
 /// ```
 ///
 /// # Panics
-/// Every wait with `Blocking` panics inside a job, of any job system: it would hold the worker. A job waits with
-/// its context.
+/// Every wait with `Blocking` panics inside a job, of any job system: it would hold the worker. A
+/// job waits with its context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Blocking;
 

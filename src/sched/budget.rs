@@ -2,8 +2,8 @@
 
 use crate::primitive::atomic::{AtomicUsize, Ordering};
 
-/// How many fibers there are and may be. They are reused, and given up only at the end. One for each worker is set
-/// aside; the others go to whoever needs one first.
+/// How many fibers there are and may be. They are reused, and given up only at the end. One for
+/// each worker is set aside; the others go to whoever needs one first.
 pub(super) struct FiberBudget {
     spare: AtomicUsize,
     created: AtomicUsize,

@@ -1,8 +1,8 @@
 //! Who waits for what. Each worker lists its own waiting fibers, because only it may look at them.
 //!
-//! Whoever wants to know opens the desk and wakes everybody. A worker answers when it next finds nothing
-//! to do. The last answer of a stall goes to the hook; a shutdown that ran out of time takes
-//! what has come in.
+//! Whoever wants to know opens the desk and wakes everybody. A worker answers when it next finds
+//! nothing to do. The last answer of a stall goes to the hook; a shutdown that ran out of time
+//! takes what has come in.
 
 use std::panic::Location;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,8 @@ pub(super) struct Desk {
 struct Answers {
     by_worker: Vec<Option<Census>>,
     for_stall: bool,
-    /// The switches there had been when a stall was last reported: without one more, nothing has changed.
+    /// The switches there had been when a stall was last reported: without one more, nothing has
+    /// changed.
     stalled_at: Option<u64>,
 }
 
@@ -135,7 +136,8 @@ impl Worker {
         }
         let created = self.created.borrow();
         let waiting = created.iter().filter_map(|fiber| {
-            // SAFETY: fibers created here live until the worker ends; pinned ones are touched only by this thread.
+            // SAFETY: fibers created here live until the worker ends; pinned ones are touched only
+            // by this thread.
             let local = unsafe { &fiber.as_ref().local };
             let site = local.site.get()?;
             // SAFETY: the header of a waiting job lives as long as its closure runs.
@@ -156,21 +158,24 @@ impl Worker {
 }
 
 impl Shared {
-    /// Called by a worker that is about to sleep and has found nothing. If everybody sleeps, this is the end, a
-    /// stall, or just silence; says whether the worker must stay awake.
+    /// Called by a worker that is about to sleep and has found nothing. If everybody sleeps, this
+    /// is the end, a stall, or just silence; says whether the worker must stay awake.
     ///
-    /// While `wakes` does not change, nobody who sleeps wakes, so what is read in between belongs together.
+    /// While `wakes` does not change, nobody who sleeps wakes, so what is read in between belongs
+    /// together.
     pub(super) fn last_one_asleep(&self) -> bool {
         let wakes = self.idle.wakes();
         if !self.idle.everyone_sleeps() {
             return false;
         }
-        // In this order: whoever comes in from outside, and whoever releases a postponed job, puts it in a queue first.
+        // In this order: whoever comes in from outside, and whoever releases a postponed job, puts
+        // it in a queue first.
         let shut = self.gate.is_shut();
         let postponed = self.postponed.load(Ordering::Acquire);
         let unstarted = self.has_unstarted_job();
         let waits = |remote: &super::shared::Remote| remote.waiting.load(Ordering::Acquire);
-        // A sum that wraps is right in the end: with migration a fiber may stop on one worker and go on on another.
+        // A sum that wraps is right in the end: with migration a fiber may stop on one worker and
+        // go on on another.
         let waiting = self
             .remotes
             .iter()

@@ -120,8 +120,8 @@ impl<'f> Context<'f> {
 
     /// Whether a fiber is ready and waits for this worker.
     ///
-    /// A started job always goes on where it has started, so a long job that never waits should ask now
-    /// and then, and [`yield_now`](Self::yield_now) if so. It costs a load or two.
+    /// A started job always goes on where it has started, so a long job that never waits should ask
+    /// now and then, and [`yield_now`](Self::yield_now) if so. It costs a load or two.
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::builder().workers(1).build()?;
@@ -214,7 +214,8 @@ impl sealed::Sealed for &Context<'_> {
     }
 }
 
-/// Forgets for how long `source` lives: the fiber stands still, in the frame that lends it, until it is done with.
+/// Forgets for how long `source` lives: the fiber stands still, in the frame that lends it, until
+/// it is done with.
 fn erase(source: &dyn Source) -> NonNull<dyn Source> {
     // SAFETY: only the lifetime changes.
     unsafe {

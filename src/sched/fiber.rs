@@ -123,7 +123,8 @@ fn run_job(fiber: &JobFiber, job: JobRef) {
 #[repr(C)]
 pub(crate) struct FiberWaiter {
     node: WaitNode,
-    /// The right to resume the fiber: put here before the node is registered, taken by whoever delivers it.
+    /// The right to resume the fiber: put here before the node is registered, taken by whoever
+    /// delivers it.
     right: UnsafeCell<Option<ReadyFiber>>,
     outcome: Cell<Wake>,
 }
@@ -142,8 +143,8 @@ impl FiberWaiter {
         self.outcome.get()
     }
 
-    /// Registers the waiter of a fiber that has stopped. Gives the fiber back if there is nothing to
-    /// wait for, so that it goes on at once.
+    /// Registers the waiter of a fiber that has stopped. Gives the fiber back if there is nothing
+    /// to wait for, so that it goes on at once.
     ///
     /// # Safety
     /// `request` comes from the suspended `fiber`, and this thread runs its worker.

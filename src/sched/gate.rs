@@ -3,8 +3,8 @@
 use crate::primitive::atomic::{AtomicUsize, Ordering};
 use crate::primitive::thread;
 
-/// Lets jobs in from outside until it is closed. Counts who is just passing, so that after `close` everything
-/// that came in is visible.
+/// Lets jobs in from outside until it is closed. Counts who is just passing, so that after `close`
+/// everything that came in is visible.
 pub(super) struct Gate(AtomicUsize);
 
 const GATE_CLOSED: usize = 1 << (usize::BITS - 1);
@@ -14,7 +14,8 @@ impl Gate {
         Self(AtomicUsize::new(0))
     }
 
-    /// Says whether the gate was open. Whoever is let in leaves again; whoever is not leaves no trace.
+    /// Says whether the gate was open. Whoever is let in leaves again; whoever is not leaves no
+    /// trace.
     pub(super) fn enter(&self) -> bool {
         let open = |word: usize| (word & GATE_CLOSED == 0).then(|| word + 1);
         self.0

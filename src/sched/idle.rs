@@ -4,43 +4,43 @@
 //! anywhere, and an order to everybody (the end, a census). At most one worker *searches*, that is
 //! spins over all queues; a push that finds a searcher wakes nobody.
 //!
-//! **State.** For each worker one bit in `starters` or `resumers`, set while it sleeps: a starter can start a
-//! job, a resumer has no fiber for one and can only resume. *Whoever clears the bit owns the
-//! worker's token*, writes it once and unparks the worker; the worker sleeps until it reads
-//! the token. `searching` is one flag: its holder searches, or has passed it on as the token `Search`.
-//! `wakes` counts the bits that have been cleared, before the token is written.
+//! **State.** For each worker one bit in `starters` or `resumers`, set while it sleeps: a starter
+//! can start a job, a resumer has no fiber for one and can only resume. *Whoever clears the bit
+//! owns the worker's token*, writes it once and unparks the worker; the worker sleeps until it
+//! reads the token. `searching` is one flag: its holder searches, or has passed it on as the token
+//! `Search`. `wakes` counts the bits that have been cleared, before the token is written.
 //!
 //! **A job is pushed.**
 //! - P1. The pusher makes the job visible in its queue.
 //! - P2. `fence(SeqCst)`.
 //! - P3. If `searching` is set, or no starter sleeps, it is done.
-//! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one the token `Search`. If
-//!   no bit was left to clear it unsets `searching` and goes back to P2.
+//! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one
+//!   the token `Search`. If no bit was left to clear it unsets `searching` and goes back to P2.
 //!
 //! **A worker falls asleep.**
 //! - S1. If it held `searching` it unsets it.
 //! - S2. It sets its bit.
 //! - S3. `fence(SeqCst)`.
-//! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its own bit: if the bit
-//!   was still set it is awake; else a waker owns its token and it takes that.
+//! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its
+//!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
-//! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it takes may
-//!   not be the only one that was left to it.
+//! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
+//!   takes may not be the only one that was left to it.
 //!
-//! **No job is left while a starter sleeps.** Take a job of which P1 is done, and a starter that has gone through S5. The
-//! two fences are totally ordered. If S3 came first, the pusher at P3 sees the bit
-//! (or it has been cleared since, by somebody who wakes this worker). If P2 came first, S4 sees the job. So the only
-//! way to leave the job is that P3 saw `searching`. Its holder then has yet to unset it, and
-//! after that does one of these: it falls asleep through S2 to S4, sees the job there, and at S6 searches again
-//! (or finds another searcher, who unsets the flag later still); it has
-//! found work, and then looks at all queues once more and notifies like a pusher (`end_search` has the fence); or it
-//! found no bit to clear in P4, and goes back to P2.
+//! **No job is left while a starter sleeps.** Take a job of which P1 is done, and a starter that
+//! has gone through S5. The two fences are totally ordered. If S3 came first, the pusher at P3 sees
+//! the bit (or it has been cleared since, by somebody who wakes this worker). If P2 came first, S4
+//! sees the job. So the only way to leave the job is that P3 saw `searching`. Its holder then has
+//! yet to unset it, and after that does one of these: it falls asleep through S2 to S4, sees the
+//! job there, and at S6 searches again (or finds another searcher, who unsets the flag later
+//! still); it has found work, and then looks at all queues once more and notifies like a pusher
+//! (`end_search` has the fence); or it found no bit to clear in P4, and goes back to P2.
 //!
-//! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears the home's bit if it is set:
-//! by the same argument it sees the bit or S4 sees the fiber.
+//! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears
+//! the home's bit if it is set: by the same argument it sees the bit or S4 sees the fiber.
 //!
-//! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the worker sets its
-//! bit again only after it has taken it.
+//! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the
+//! worker sets its bit again only after it has taken it.
 
 use crossbeam_utils::CachePadded;
 

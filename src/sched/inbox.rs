@@ -1,8 +1,8 @@
 //! The place where other threads leave a worker's fibers when they are ready.
 //!
-//! A Treiber stack of suspended fibers, linked through their headers: a waker pushes
-//! (release), the home worker takes all of it at once (acquire) and turns it round, so that fibers go on in
-//! the order in which they were woken. Nobody pops a single fiber, so there is no ABA problem.
+//! A Treiber stack of suspended fibers, linked through their headers: a waker pushes (release), the
+//! home worker takes all of it at once (acquire) and turns it round, so that fibers go on in the
+//! order in which they were woken. Nobody pops a single fiber, so there is no ABA problem.
 
 use std::ptr::{self, NonNull};
 

@@ -1,7 +1,7 @@
 //! On which worker a started fiber goes on: the seam between pinned fibers and free ones.
 //!
-//! Without the cargo feature `migration` a fiber goes on where it has started, and this file costs nothing.
-//! With it, an `unsafe` builder setting chooses; the contract is in the builder's docs.
+//! Without the cargo feature `migration` a fiber goes on where it has started, and this file costs
+//! nothing. With it, an `unsafe` builder setting chooses; the contract is in the builder's docs.
 
 #[cfg(feature = "migration")]
 mod free;

@@ -1,22 +1,25 @@
 //! Waiting while unwinding.
 //!
-//! std counts panics per thread, so a fiber must not be switched out while it unwinds (a `Drop` may wait).
-//! It waits *nested* instead: it runs a loop of the worker on its own stack, which lets other fibers go
-//! on and starts jobs, until its own wait is over.
+//! std counts panics per thread, so a fiber must not be switched out while it unwinds (a `Drop` may
+//! wait). It waits *nested* instead: it runs a loop of the worker on its own stack, which lets
+//! other fibers go on and starts jobs, until its own wait is over.
 //!
-//! Only the fiber that is itself unwinding nests. A fiber that the nested loop resumes stops normally, although `panicking()` is
-//! true there; if it nested too, a job that waits for a lock of the unwinding one would bury it for ever. The two are told
-//! apart by what the thread was doing when it resumed the fiber: whoever was resumed by a thread that unwinds,
-//! does not count as unwinding.
+//! Only the fiber that is itself unwinding nests. A fiber that the nested loop resumes stops
+//! normally, although `panicking()` is true there; if it nested too, a job that waits for a lock of
+//! the unwinding one would bury it for ever. The two are told apart by what the thread was doing
+//! when it resumed the fiber: whoever was resumed by a thread that unwinds, does not count as
+//! unwinding.
 //!
-//! *There is at most one nested loop a worker*: a second one on top would bury the wait below it. So a fiber that finds one below stops
-//! normally, even when it is unwinding itself; the thread then counts its panic until it goes on, and others see `panicking() == true`
-//! for longer. That can make a fiber nest that has caught its panic long since, which is needless, and harmless.
+//! *There is at most one nested loop a worker*: a second one on top would bury the wait below it.
+//! So a fiber that finds one below stops normally, even when it is unwinding itself; the thread
+//! then counts its panic until it goes on, and others see `panicking() == true` for longer. That
+//! can make a fiber nest that has caught its panic long since, which is needless, and harmless.
 //!
-//! What runs on top of a nested loop comes back to it after each job (`Worker::must_look_up`): a runner that searched on and
-//! parked there would bury the wait, too. A runner also stops when it finds the thread unwinding after a
-//! job, because a fiber has stopped in the middle of it: it is then resumed as one that does not count as unwinding, and
-//! its next job does not nest for a panic that is another's.
+//! What runs on top of a nested loop comes back to it after each job (`Worker::must_look_up`): a
+//! runner that searched on and parked there would bury the wait, too. A runner also stops when it
+//! finds the thread unwinding after a job, because a fiber has stopped in the middle of it: it is
+//! then resumed as one that does not count as unwinding, and its next job does not nest for a panic
+//! that is another's.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -27,7 +30,8 @@ use super::worker::{Next, Worker};
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::wait::{Site, Source, WaitNode, Wake};
 
-/// Whether `fiber`, which runs, must nest: it is itself unwinding, as far as can be told, and nobody nests below it.
+/// Whether `fiber`, which runs, must nest: it is itself unwinding, as far as can be told, and
+/// nobody nests below it.
 #[inline]
 pub(super) fn must_nest(fiber: &JobFiber) -> bool {
     std::thread::panicking()

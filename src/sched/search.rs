@@ -10,9 +10,9 @@ use super::worker::{Next, Worker};
 use crate::wait::Spin;
 
 impl Worker {
-    /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for a job; if there is none,
-    /// returns `Nothing` after a sleep, so that the caller can try again to get one. With `until`, returns `Nothing` when that
-    /// wait is over.
+    /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for
+    /// a job; if there is none, returns `Nothing` after a sleep, so that the caller can try again
+    /// to get one. With `until`, returns `Nothing` when that wait is over.
     #[inline]
     pub(super) fn next(&self, can_start: bool, until: Option<&Nested>) -> Next {
         loop {
@@ -78,7 +78,8 @@ impl Worker {
         }
     }
 
-    /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at hand.
+    /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at
+    /// hand.
     fn search_for_a_while(&self, until: Option<&Nested>) -> Option<Option<Next>> {
         let mut spin = Spin::start();
         loop {

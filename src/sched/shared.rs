@@ -87,8 +87,8 @@ impl Shared {
         &self.config
     }
 
-    /// Starts a job: on this thread's own queue if it is one of the system's workers, else through the
-    /// injector. Gives the job back when the system is closed.
+    /// Starts a job: on this thread's own queue if it is one of the system's workers, else through
+    /// the injector. Gives the job back when the system is closed.
     pub(crate) fn submit(&self, job: JobRef) -> Result<(), (JobRef, Closed)> {
         match self.this_worker() {
             // A running job keeps the system from ending, so the gate need not be asked.
@@ -122,8 +122,8 @@ impl Shared {
         }
         // Release: whoever sees the lower count sees the job in the injector.
         self.postponed.fetch_sub(1, Ordering::Release);
-        // SeqCst: pairs with the fence in `fall_asleep`, before which a closing thread has closed the gate: either
-        // the gate is seen closed here, or the lower count there.
+        // SeqCst: pairs with the fence in `fall_asleep`, before which a closing thread has closed
+        // the gate: either the gate is seen closed here, or the lower count there.
         fence(Ordering::SeqCst);
         if self.gate.is_closed() {
             // The end may have waited for this.

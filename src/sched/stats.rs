@@ -47,7 +47,8 @@ pub(super) struct StatCells {
     epoch: Instant,
     /// Nanoseconds without work, up to the end of the last such time.
     idle: Tally,
-    /// When the present time without work began, in nanoseconds after `epoch`; 0 while there is work.
+    /// When the present time without work began, in nanoseconds after `epoch`; 0 while there is
+    /// work.
     idle_since: Tally,
 }
 
@@ -105,10 +106,11 @@ impl StatCells {
     }
 }
 
-/// What a job system's workers have done since it was built: [`JobSystem::stats`](crate::JobSystem::stats).
+/// What a job system's workers have done since it was built:
+/// [`JobSystem::stats`](crate::JobSystem::stats).
 ///
-/// Each number is exact for its worker; numbers of different workers, and the numbers of a busy worker, are
-/// not read at one instant.
+/// Each number is exact for its worker; numbers of different workers, and the numbers of a busy
+/// worker, are not read at one instant.
 ///
 /// ```
 /// let jobs = rustfiber::JobSystem::builder().workers(2).build()?;
@@ -139,7 +141,8 @@ pub struct Stats {
 pub struct WorkerStats {
     /// Jobs that it has run: spawned ones, and right halves of joins.
     pub jobs: u64,
-    /// Waits that gave the worker free for other work (a wait that finds its end already there is none).
+    /// Waits that gave the worker free for other work (a wait that finds its end already there is
+    /// none).
     pub waits: u64,
     /// Yields that let something else go first.
     pub yields: u64,

@@ -79,7 +79,8 @@ pub(crate) enum Order<'a, 'f> {
 }
 
 impl JobHeader {
-    /// `execute` is called once, never unwinds, and is the last use of the header through the `JobRef`.
+    /// `execute` is called once, never unwinds, and is the last use of the header through the
+    /// `JobRef`.
     #[inline]
     pub(crate) fn new(
         execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),

@@ -16,7 +16,8 @@ mod on {
     use crate::sched::task::{JobMeta, JobRef};
     use crate::wait::Site;
 
-    /// The span of the job that a fiber runs. It is entered while the fiber runs, and not while it waits.
+    /// The span of the job that a fiber runs. It is entered while the fiber runs, and not while it
+    /// waits.
     pub(in crate::sched) struct JobSpan(RefCell<Option<Span>>);
 
     impl JobSpan {

@@ -3,13 +3,14 @@
 //! Woken fibers first, then own jobs (newest first), then jobs from outside and stolen ones, then
 //! fibers that have yielded. Two rules keep that from starving anybody:
 //!
-//! - **Ticks.** After `WOKEN_BURST` woken fibers in a row something else comes once. Every `TICK`th own job is
-//!   instead the oldest one, or one from outside.
-//! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are unstarted at
-//!   its beginning, here and outside, and how many fibers have yielded. It starts those jobs, oldest first, looks
-//!   once for a job to steal, and then gives each of those fibers one turn. What comes up meanwhile belongs to the next
-//!   round. So a job that yields until another one has run waits a finite time, and nobody takes two turns
-//!   while another that was ready has none.
+//! - **Ticks.** After `WOKEN_BURST` woken fibers in a row something else comes once. Every `TICK`th
+//!   own job is instead the oldest one, or one from outside.
+//! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
+//!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
+//!   those jobs, oldest first, looks once for a job to steal, and then gives each of those fibers
+//!   one turn. What comes up meanwhile belongs to the next round. So a job that yields until
+//!   another one has run waits a finite time, and nobody takes two turns while another that was
+//!   ready has none.
 
 use std::cell::Cell;
 
@@ -19,9 +20,11 @@ use super::worker::{Next, Worker};
 
 /// Woken fibers in a row before something else comes once. A guess.
 const WOKEN_BURST: u32 = 64;
-/// Own jobs between two looks at the other end of the queues. A prime that is not near a power of two; a guess.
+/// Own jobs between two looks at the other end of the queues. A prime that is not near a power of
+/// two; a guess.
 const TICK: u32 = 61;
-/// Yields in a row that return at once because nothing else is ready, before one that looks everywhere. A guess.
+/// Yields in a row that return at once because nothing else is ready, before one that looks
+/// everywhere. A guess.
 const LONE_YIELDS: u32 = 32;
 
 /// Where a worker stands in its order.
@@ -47,7 +50,8 @@ fn count_down(cell: &Cell<usize>) -> bool {
 }
 
 impl Worker {
-    /// The next thing among what is at hand, without looking at other workers (except once a round).
+    /// The next thing among what is at hand, without looking at other workers (except once a
+    /// round).
     #[inline]
     pub(super) fn next_at_hand(&self, can_start: bool) -> Option<Next> {
         self.remote().inbox.take_into(&self.ready);
@@ -123,7 +127,8 @@ impl Worker {
             turn.round_may_steal.set(true);
             turn.round_turns.set(self.yielded.len());
         }
-        // Positions only grow at the old end, so what is below `round_end` was there when the round began.
+        // Positions only grow at the old end, so what is below `round_end` was there when the round
+        // began.
         if self.deque.bounds().0.wrapping_sub(turn.round_end.get()) < 0 {
             if let Some(job) = self.oldest_own_job() {
                 return Some(job);

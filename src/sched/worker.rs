@@ -23,7 +23,8 @@ pub(super) enum Next {
     Fiber(ReadyFiber),
     /// Start this job.
     Job(JobRef),
-    /// The worker ends, or what its caller waited for has happened, or there may be a fiber for a job now.
+    /// The worker ends, or what its caller waited for has happened, or there may be a fiber for a
+    /// job now.
     Nothing,
 }
 
@@ -105,7 +106,8 @@ impl Worker {
         }
     }
 
-    /// Lets a fiber go on, and deals with how it stops. Returns when there is no fiber that must go on at once.
+    /// Lets a fiber go on, and deals with how it stops. Returns when there is no fiber that must go
+    /// on at once.
     pub(super) fn go_on(&self, fiber: ReadyFiber) {
         let mut next = Some(fiber);
         while let Some(fiber) = next {
@@ -222,8 +224,8 @@ impl Worker {
         self.stack_error.take()
     }
 
-    /// Calls `f` while a fiber of this worker waits nested. Runners on top of it stop after each job, so that the
-    /// nested loop sees when its wait is over.
+    /// Calls `f` while a fiber of this worker waits nested. Runners on top of it stop after each
+    /// job, so that the nested loop sees when its wait is over.
     pub(super) fn nested<R>(&self, f: impl FnOnce() -> R) -> R {
         let outer = self.nesting.replace(true);
         let result = f();
@@ -235,8 +237,9 @@ impl Worker {
         self.nesting.get()
     }
 
-    /// Whether a runner must stop before it takes the next job: a nested loop wants to go on below it, or the
-    /// thread unwinds (a fiber has stopped in the middle of it), which the next job must be known not to do, see `nested`.
+    /// Whether a runner must stop before it takes the next job: a nested loop wants to go on below
+    /// it, or the thread unwinds (a fiber has stopped in the middle of it), which the next job must
+    /// be known not to do, see `nested`.
     #[inline]
     pub(super) fn must_look_up(&self) -> bool {
         self.nesting.get() || std::thread::panicking()

@@ -1,13 +1,13 @@
 //! A bounded channel for many senders and many receivers, jobs and threads alike.
 //!
-//! One word of lock guards a ring of values and two queues of waiters. A value goes to the receiver that has
-//! waited longest, into a slot in its frame, without passing through the ring; and when a receiver
-//! takes a value out of a full ring, the sender that has waited longest puts its own in. So the
-//! ring, the waiting receivers and the waiting senders never lack what another of them has, and whoever is
-//! woken finds done what it waited for.
+//! One word of lock guards a ring of values and two queues of waiters. A value goes to the receiver
+//! that has waited longest, into a slot in its frame, without passing through the ring; and when a
+//! receiver takes a value out of a full ring, the sender that has waited longest puts its own in.
+//! So the ring, the waiting receivers and the waiting senders never lack what another of them has,
+//! and whoever is woken finds done what it waited for.
 //!
-//! Values move under the lock, but none is created, cloned or dropped there: no foreign code runs under
-//! it, and the ring never grows.
+//! Values move under the lock, but none is created, cloned or dropped there: no foreign code runs
+//! under it, and the ring never grows.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -22,9 +22,10 @@ use crate::wait::{Chain, Site, Source, SpinLock, Unlinked, WaitNode, WaitQueue, 
 
 /// A channel for `capacity` values.
 ///
-/// A send waits while the channel is full, a receive while it is empty. Values arrive in the
-/// order in which they were sent, and waiters are served in the order of their arrival. The channel closes when all
-/// senders are gone (what is left can still be received) or all receivers (a send gives its value back).
+/// A send waits while the channel is full, a receive while it is empty. Values arrive in the order
+/// in which they were sent, and waiters are served in the order of their arrival. The channel
+/// closes when all senders are gone (what is left can still be received) or all receivers (a send
+/// gives its value back).
 ///
 /// # Panics
 /// If `capacity` is zero: a channel must hold a value. Or if there is no memory for so many.
@@ -88,8 +89,9 @@ struct State<T> {
     closed: bool,
 }
 
-/// A waiter's place for one value, in its frame. While the waiter stands in a queue, whoever has the lock may
-/// reach it (the node's note is its address); before and after that it is the waiter's.
+/// A waiter's place for one value, in its frame. While the waiter stands in a queue, whoever has
+/// the lock may reach it (the node's note is its address); before and after that it is the
+/// waiter's.
 struct Slot<T>(UnsafeCell<Option<T>>);
 
 impl<T> Slot<T> {
@@ -110,7 +112,8 @@ impl<T> Slot<T> {
     }
 
     /// # Safety
-    /// The waiter was just taken from a queue that the caller still has locked, and registered with a slot of `T`.
+    /// The waiter was just taken from a queue that the caller still has locked, and registered with
+    /// a slot of `T`.
     unsafe fn exchange(waiter: &Unlinked, value: Option<T>) -> Option<T> {
         // SAFETY: by contract; an undelivered waiter's slot is valid.
         unsafe { (*waiter.note().cast::<Slot<T>>()).replace(value) }
@@ -118,8 +121,8 @@ impl<T> Slot<T> {
 }
 
 impl<T> State<T> {
-    /// Puts a value where it belongs, or gives it back if it must wait or nobody will take it. Returns who
-    /// is to be woken.
+    /// Puts a value where it belongs, or gives it back if it must wait or nobody will take it.
+    /// Returns who is to be woken.
     fn put(&mut self, value: T) -> Result<Option<Unlinked>, T> {
         if self.closed {
             return Err(value);
@@ -243,7 +246,8 @@ impl<T> Source for Take<'_, T> {
     }
 }
 
-/// `Some`: the waiter need not wait, but another one is to be woken. `None`: the node has been registered.
+/// `Some`: the waiter need not wait, but another one is to be woken. `None`: the node has been
+/// registered.
 fn finish_register(woken: Option<Option<Unlinked>>) -> bool {
     match woken {
         Some(woken) => {

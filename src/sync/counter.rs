@@ -5,39 +5,42 @@
 //! ```
 //!
 //! `pending` is the count. `refs` counts handles, holds and counted jobs: whoever has one keeps the
-//! block alive. A counted job takes one of each with one atomic operation when it is
-//! spawned, and gives both back with one when it ends. `WAITERS` says that the list may hold waiters,
-//! `LEVELS` that some are content with more than zero.
+//! block alive. A counted job takes one of each with one atomic operation when it is spawned, and
+//! gives both back with one when it ends. `WAITERS` says that the list may hold waiters, `LEVELS`
+//! that some are content with more than zero.
 //!
-//! **Crossing zero.** The decrement that reaches zero while one of these flags is set clears both and sets `WAKING` in the same
-//! exchange. Then it detaches the list, unsets `WAKING` (together with its own reference), and delivers. That is its last touch of
-//! the block.
+//! **Crossing zero.** The decrement that reaches zero while one of these flags is set clears both
+//! and sets `WAKING` in the same exchange. Then it detaches the list, unsets `WAKING` (together
+//! with its own reference), and delivers. That is its last touch of the block.
 //!
 //! **Registering** (on the worker's stack, when the fiber has stopped):
 //! - R1. Read the state. At or below the level: nothing to wait for. `WAKING`: come back later.
 //! - R2. Push the node.
-//! - R3. Set the flag by compare-exchange, unless the count is low enough now or `WAKING` is set; then take the
-//!   node out again (`WaitList::leave`), which delivers it in any case.
+//! - R3. Set the flag by compare-exchange, unless the count is low enough now or `WAKING` is set;
+//!   then take the node out again (`WaitList::leave`), which delivers it in any case.
 //!
-//! *A waiter is woken only if the count has been zero since its call.* A waker's detach lies between its exchange, which sets
-//! `WAKING`, and the one that unsets it. If it takes a node, R1 of that node did not see its `WAKING`, so R1 came before the
-//! exchange, in which the count was zero.
+//! *A waiter is woken only if the count has been zero since its call.* A waker's detach lies
+//! between its exchange, which sets `WAKING`, and the one that unsets it. If it takes a node, R1 of
+//! that node did not see its `WAKING`, so R1 came before the exchange, in which the count was zero.
 //!
 //! *A waiter is woken if the count is zero after its call.* After R3 has set the flag, the next
-//! decrement to zero sees it, and its detach comes after R2. If R3 finds zero or `WAKING`, the node is taken out and delivered.
+//! decrement to zero sees it, and its detach comes after R2. If R3 finds zero or `WAKING`, the node
+//! is taken out and delivered.
 //!
-//! *Nobody waits for `WAKING` with a worker in hand.* A waiter that finds it yields, or gives its time slice away. Flags can't be set
-//! while `WAKING` is, so no second crossing needs it, and no decrement ever waits.
+//! *Nobody waits for `WAKING` with a worker in hand.* A waiter that finds it yields, or gives its
+//! time slice away. Flags can't be set while `WAKING` is, so no second crossing needs it, and no
+//! decrement ever waits.
 //!
-//! **Levels.** A decrement that does not reach zero but finds `LEVELS` sweeps the list: nodes whose level is at least the
-//! count are delivered, the others put back (see `WaitList`). Those waiters look at the count again,
-//! since it may have grown meanwhile.
+//! **Levels.** A decrement that does not reach zero but finds `LEVELS` sweeps the list: nodes whose
+//! level is at least the count are delivered, the others put back (see `WaitList`). Those waiters
+//! look at the count again, since it may have grown meanwhile.
 //!
-//! **The end.** When the last reference goes and the count is not zero, it can never be reached any more:
-//! what is left in the list (only continuations can be, every other waiter has a handle) is delivered as abandoned.
+//! **The end.** When the last reference goes and the count is not zero, it can never be reached any
+//! more: what is left in the list (only continuations can be, every other waiter has a handle) is
+//! delivered as abandoned.
 //!
-//! **Orderings.** All exchanges of `state` are `AcqRel`: what a job did before its decrement is visible to whoever
-//! sees the count without it, and to whoever frees the block.
+//! **Orderings.** All exchanges of `state` are `AcqRel`: what a job did before its decrement is
+//! visible to whoever sees the count without it, and to whoever frees the block.
 
 use std::cell::Cell;
 use std::fmt;
@@ -56,15 +59,17 @@ const REF: u64 = 1 << 32;
 const REFS: u64 = PENDING << 32;
 const WAKING: u64 = 1 << 62;
 
-/// The most that `add` raises the count to. Counted jobs come on top, of which there are fewer than references.
+/// The most that `add` raises the count to. Counted jobs come on top, of which there are fewer than
+/// references.
 const MOST_BY_HAND: u64 = 1 << 28;
 
 /// Counts unfinished work; jobs and threads wait until it is zero.
 ///
 /// A counter is a shared handle: clones count the same thing. Jobs spawned with it
-/// (`cx.spawn_counted(&counter, ..)`, `cx.job().counter(&counter)`) raise it when they are spawned and lower it
-/// when they have ended, also when they panic. Anything else (a file load, a GPU fence) is counted by
-/// hand with [`add`](Self::add) and [`done`](Self::done), or with a [`hold`](Self::hold).
+/// (`cx.spawn_counted(&counter, ..)`, `cx.job().counter(&counter)`) raise it when they are spawned
+/// and lower it when they have ended, also when they panic. Anything else (a file load, a GPU
+/// fence) is counted by hand with [`add`](Self::add) and [`done`](Self::done), or with a
+/// [`hold`](Self::hold).
 ///
 /// A new counter is zero.
 ///
@@ -205,7 +210,8 @@ impl Counter {
         }
     }
 
-    /// Raises the count by one until the hold is dropped: keeps the counter up while more is added to it.
+    /// Raises the count by one until the hold is dropped: keeps the counter up while more is added
+    /// to it.
     ///
     /// ```
     /// let counter = rustfiber::Counter::new();
@@ -240,8 +246,9 @@ impl Counter {
 
     /// Waits until the count is at most `n`.
     ///
-    /// Between the moment at which the count is low enough and the return it may have grown again. Unlike with
-    /// [`wait`](Self::wait), a dip that is over before the waiter has looked may go unnoticed.
+    /// Between the moment at which the count is low enough and the return it may have grown again.
+    /// Unlike with [`wait`](Self::wait), a dip that is over before the waiter has looked may go
+    /// unnoticed.
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
@@ -292,8 +299,9 @@ impl Counter {
     /// Counts one job: raises the count, and takes a reference, with one operation.
     #[inline]
     pub(crate) fn ticket(&self) -> Ticket {
-        // Relaxed is enough to take a reference from an existing one; the job's hand-over publishes the rest.
-        // The limits on references and on what is added by hand keep `pending` far from its own.
+        // Relaxed is enough to take a reference from an existing one; the job's hand-over publishes
+        // the rest. The limits on references and on what is added by hand keep `pending` far from
+        // its own.
         check_refs(self.core().state.fetch_add(REF + ONE, Ordering::Relaxed));
         Ticket { core: self.core }
     }
@@ -377,7 +385,8 @@ impl Core {
     #[cold]
     fn wake_all(&self, refs: u64) {
         let chain = self.waiters.take_all();
-        // Release: the detach comes before. The last touch of the block, unless it is the last reference.
+        // Release: the detach comes before. The last touch of the block, unless it is the last
+        // reference.
         let state = self.state.fetch_sub(WAKING + refs, Ordering::AcqRel);
         self.free_if_last(state, refs);
         chain.deliver(Wake::Signalled);
@@ -482,7 +491,8 @@ impl Ticket {
         // SAFETY: the ticket's reference keeps the block alive until it is given up.
         let core = unsafe { core.as_ref() };
         match core.lower(REF) {
-            // The reference went with the decrement, and the block with it unless it was the last one.
+            // The reference went with the decrement, and the block with it unless it was the last
+            // one.
             Ok((Due::Nothing, state)) => core.free_if_last(state, REF),
             Ok((due, _)) => core.wake(due, REF),
             Err(Underflow) => {
@@ -575,7 +585,8 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// Like `Arc`: so many handles can't be dropped again, and the next one would reach into the tag above.
+/// Like `Arc`: so many handles can't be dropped again, and the next one would reach into the tag
+/// above.
 fn check_refs(state: u64) {
     if state & REFS > REFS / 2 {
         abort(format_args!(

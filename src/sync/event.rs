@@ -1,4 +1,5 @@
-//! An event that is set once for all (manual reset), or that lets one waiter through each time (auto reset).
+//! An event that is set once for all (manual reset), or that lets one waiter through each time
+//! (auto reset).
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -9,8 +10,9 @@ use crate::wait::{Chain, Site, Source, SpinLock, WaitList, WaitNode, WaitQueue, 
 /// Something that happens, and can be waited for.
 ///
 /// - A **manual** event, once set, lets everybody through until it is [`reset`](Self::reset).
-/// - An **auto** event lets one waiter through for each [`set`](Self::set), the one that has waited longest, and is then unset
-///   again. Sets do not add up: setting it twice while nobody waits lets one through.
+/// - An **auto** event lets one waiter through for each [`set`](Self::set), the one that has waited
+///   longest, and is then unset again. Sets do not add up: setting it twice while nobody waits lets
+///   one through.
 ///
 /// Share it by reference (jobs of a scope) or in an `Arc`.
 ///
@@ -86,7 +88,8 @@ impl Event {
         }
     }
 
-    /// Sets the event: wakes all waiters of a manual one, or the longest waiting one of an auto one.
+    /// Sets the event: wakes all waiters of a manual one, or the longest waiting one of an auto
+    /// one.
     ///
     /// ```
     /// let event = rustfiber::Event::auto();
@@ -96,7 +99,8 @@ impl Event {
     /// assert!(!event.is_set());
     /// ```
     pub fn set(&self) {
-        // Both detach under the word or the lock, and deliver when the event is out of hand: it may be gone then.
+        // Both detach under the word or the lock, and deliver when the event is out of hand: it may
+        // be gone then.
         let woken = match &self.kind {
             Kind::Manual(waiters) => waiters.close().0,
             Kind::Auto(auto) => auto.with(|auto| {

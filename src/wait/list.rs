@@ -31,15 +31,16 @@
 //! sets `PASSED`; the sweeper then knows that what it holds has been signalled, and returns it
 //! as such. Only the sweeper leaves these phases, so it can't take another's sweep for its own.
 //!
-//! **Who holds a node.** In the list: nobody writes `next`. Detached: the waker or the sweeper. Returned in
-//! a chain: the caller, who delivers it.
+//! **Who holds a node.** In the list: nobody writes `next`. Detached: the waker or the sweeper.
+//! Returned in a chain: the caller, who delivers it.
 //!
 //! **Who keeps the list alive.** A waker that closes the list touches it no more after the
 //! compare-exchange that detached the chain. A sweeper touches it until it ends: it sweeps on
 //! behalf of a waiter that has not gone on yet, or holds a reference of its own.
 //!
-//! **Orderings.** Every successful exchange of the word is `AcqRel`: release publishes the node that
-//! was pushed, or what was done before a wake; acquire, in whoever detaches or finds the list closed, makes them visible.
+//! **Orderings.** Every successful exchange of the word is `AcqRel`: release publishes the node
+//! that was pushed, or what was done before a wake; acquire, in whoever detaches or finds the list
+//! closed, makes them visible.
 
 use std::ptr::{self, NonNull};
 
@@ -105,6 +106,15 @@ pub(crate) struct Swept {
     pub(crate) signalled: Chain,
     /// Left early.
     pub(crate) left: Chain,
+}
+
+impl Swept {
+    fn oldest_first(self) -> Self {
+        Self {
+            signalled: self.signalled.reversed(),
+            left: self.left.reversed(),
+        }
+    }
 }
 
 impl WaitList {
@@ -187,8 +197,9 @@ impl WaitList {
         unsafe { Chain::from_raw(word.node()) }.reversed()
     }
 
-    /// Takes one node out before it is signalled, if it is still in the list or in the
-    /// hands of a sweeper. In any case it is delivered: with what this returns, by that sweeper, or by a waker.
+    /// Takes one node out before it is signalled, if it is still in the list or in the hands of a
+    /// sweeper. In any case it is delivered: with what this returns, by that sweeper, or by a
+    /// waker.
     ///
     /// # Safety
     /// The node has been pushed to this list, and is valid during the call.
@@ -211,24 +222,25 @@ impl WaitList {
         let mut held = Chain::EMPTY;
         loop {
             let level = level();
-            fresh = fresh.prepended(std::mem::replace(&mut held, Chain::EMPTY));
-            while let Some(node) = fresh.pop() {
-                // SAFETY: a node that this sweep holds is valid until it is delivered.
-                let waiter = unsafe { node.as_ref() };
-                if waiter.level() >= level {
-                    swept.signalled.push(node);
-                } else if waiter.is_leaving() {
-                    swept.left.push(node);
-                } else {
-                    held.push(node);
+            // Oldest first, so that what is kept is newest first again, like the list.
+            for mut nodes in [held.take().reversed(), fresh.take().reversed()] {
+                while let Some(node) = nodes.pop() {
+                    // SAFETY: a node that this sweep holds is valid until it is delivered.
+                    let waiter = unsafe { node.as_ref() };
+                    if waiter.level() >= level {
+                        swept.signalled.push(node);
+                    } else if waiter.is_leaving() {
+                        swept.left.push(node);
+                    } else {
+                        held.push(node);
+                    }
                 }
             }
             match self.end_sweep(&mut held) {
-                Ok(()) => return swept,
+                Ok(()) => return swept.oldest_first(),
                 Err(Look { passed, found }) => {
                     if passed {
-                        let signalled = std::mem::replace(&mut held, Chain::EMPTY);
-                        swept.signalled = swept.signalled.prepended(signalled);
+                        swept.signalled = swept.signalled.prepended(held.take().reversed());
                     }
                     fresh = found;
                 }

@@ -14,6 +14,8 @@ mod list;
 mod node;
 mod queue;
 mod spin;
+#[cfg(test)]
+pub(crate) mod testing;
 mod thread;
 mod waiter;
 

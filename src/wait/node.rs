@@ -51,9 +51,9 @@ pub(crate) trait Source {
 
 /// One waiter in one list.
 ///
-/// `next` belongs to whoever holds the node: the list's protocol says who that is.
-/// `note` is what the primitive wants to know of the waiter (a counter's level, a channel's slot); it is written before the
-/// node is registered and constant from then on.
+/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` is what
+/// the primitive wants to know of the waiter (a counter's level, a channel's slot); it is written
+/// before the node is registered and constant from then on.
 #[derive(Debug)]
 #[repr(align(16))] // four tag bits for the word of `WaitList`
 pub(crate) struct WaitNode {
@@ -195,6 +195,11 @@ impl Chain {
             last = next;
         }
         Some((first, last))
+    }
+
+    /// All nodes; the chain is empty then.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::EMPTY)
     }
 
     /// The same nodes in the opposite order.

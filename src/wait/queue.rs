@@ -1,7 +1,7 @@
 //! Waiters in the order of their arrival, woken one at a time.
 //!
-//! The queue has no synchronization of its own: it lies behind the `SpinLock` of the primitive
-//! that it belongs to, together with the state that its waiters wait for. Whoever takes a node out under
+//! The queue has no synchronization of its own: it lies behind the `SpinLock` of the primitive that
+//! it belongs to, together with the state that its waiters wait for. Whoever takes a node out under
 //! the lock delivers it after the unlock.
 
 use std::ptr::{self, NonNull};

@@ -9,7 +9,8 @@ use crate::primitive::UnsafeCell;
 use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::primitive::{hint, thread};
 
-/// Looks at the lock before a waiting thread gives its time slice away. A guess: a few times the longest hold.
+/// Looks at the lock before a waiting thread gives its time slice away. A guess: a few times the
+/// longest hold.
 const SPINS: u32 = 64;
 
 /// A value behind a spin lock.

@@ -134,3 +134,6 @@ impl Spin {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

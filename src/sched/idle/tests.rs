@@ -151,7 +151,7 @@ mod model {
                 }
                 let mut searching = self.idle.try_search();
                 loop {
-                    if searching && let Some(found) = self.search() {
+                    if let Some(found) = searching.then(|| self.search()).flatten() {
                         return found;
                     }
                     searching = match self.sleep(worker, true, false) {

@@ -1,16 +1,17 @@
 //! Fibers that may go on anywhere, if the builder says so.
 //!
-//! Two things change. A woken fiber goes to the waker's inbox, from which an idle worker may take it. And
-//! a fiber that is woken while its worker is still publishing its wait must not go on elsewhere before that is done, since what is
-//! being registered may lie in the fiber's own frame. The two settle it with the fiber's `Landing`:
+//! Two things change. A woken fiber goes to the waker's inbox, from which an idle worker may take
+//! it. And a fiber that is woken while its worker is still publishing its wait must not go on
+//! elsewhere before that is done, since what is being registered may lie in the fiber's own frame.
+//! The two settle it with the fiber's `Landing`:
 //!
 //! ```text
 //!  worker:  begin  REGISTERING ... register ... finish: exchange REGISTERING for LANDED
 //!  waker:                              arrive: swap in ARRIVED
 //! ```
 //!
-//! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves the
-//! right to the worker, whose exchange then fails and who sends the fiber on.
+//! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves
+//! the right to the worker, whose exchange then fails and who sends the fiber on.
 
 use std::ptr::NonNull;
 

@@ -21,7 +21,8 @@ impl Migration {
     }
 }
 
-/// A fiber can't go on before its own worker is done with publishing its wait: that worker is busy with it.
+/// A fiber can't go on before its own worker is done with publishing its wait: that worker is busy
+/// with it.
 pub(in crate::sched) struct Landing;
 
 impl Landing {
