@@ -37,7 +37,8 @@
 //!
 //! # Cargo features
 //! - `tracing`: a span per job, with name and spawn location, and events for suspend, resume, steal
-//!   and park.
+//!   and park. Both halves of a `join` belong to the span of the job that joins, unless another
+//!   worker takes the right one.
 //! - `migration`: the `unsafe` builder setting that lets started jobs go on on any worker.
 
 mod primitive;

@@ -12,6 +12,9 @@ pub(crate) struct FiberList<P: Protocol> {
     len: Cell<usize>,
 }
 
+// SAFETY: the list holds rights, which are `Send`, and is used by one thread at a time.
+unsafe impl<P: Protocol> Send for FiberList<P> {}
+
 impl<P: Protocol> FiberList<P> {
     pub(crate) const fn new() -> Self {
         Self {

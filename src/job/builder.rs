@@ -130,6 +130,7 @@ impl JobBuilder<&Context<'_>> {
         T: Send + 'static,
         F: FnOnce(&Context<'_>) -> T + Send + 'static,
     {
+        self.target.assert_running();
         let (cx, job, handle) = self.make()(f);
         cx.postpone(counter, job);
         JobHandle::new(handle)

@@ -45,6 +45,7 @@ impl Context<'_> {
         A: Send,
         B: Send,
     {
+        self.assert_running();
         let right = StackJob::new(JobMeta::at(Location::caller()), b);
         // SAFETY: this frame takes the job back, or waits for it, before it is left: nothing
         // between here and there unwinds.

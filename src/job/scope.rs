@@ -148,6 +148,7 @@ impl Context<'_> {
         &self,
         f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     ) -> R {
+        self.assert_running();
         let site = Site::here("the jobs of a scope");
         let scope = Scope {
             core: ScopeCore {

@@ -194,6 +194,11 @@ impl Shared {
         nothing_left
     }
 
+    /// Whether nothing has happened since the last report of a stall.
+    pub(super) fn stall_is_known(&self) -> bool {
+        self.desk.answers().stalled_at == Some(self.stats().switches())
+    }
+
     /// There are unstarted jobs, and nobody could start one. Says whether this is news.
     #[cold]
     fn report_stall(&self) -> bool {

@@ -39,30 +39,30 @@ use crate::wait::{Interrupted, Site, Source, Waiter, Wake, sealed};
 /// # Ok::<(), rustfiber::BuildError>(())
 /// ```
 pub struct Context<'f> {
-    fiber: NonNull<JobFiber>,
+    /// A pointer, and so neither `Send` nor `Sync`.
+    fiber: NonNull<UseTheContextThatTheJobIsGiven>,
     /// Invariant in `'f`, so that a context can't be smuggled through a scoped thread-local.
     lent: PhantomData<fn(&'f ()) -> &'f ()>,
-    not_send: PhantomData<*const UseTheContextThatTheJobIsGiven>,
 }
 
-/// Neither `Send` nor `Sync`; its name stands in the compiler's message.
-struct UseTheContextThatTheJobIsGiven;
+/// The fiber, by the name that stands in the compiler's message.
+#[repr(transparent)]
+struct UseTheContextThatTheJobIsGiven(JobFiber);
 
 impl<'f> Context<'f> {
     /// Lends a context of `fiber` to `f`. Only for the code that runs on that fiber.
     #[inline]
     pub(super) fn lend<R>(fiber: &JobFiber, f: impl for<'a, 'g> FnOnce(&'a Context<'g>) -> R) -> R {
         f(&Context {
-            fiber: NonNull::from(fiber),
+            fiber: NonNull::from(fiber).cast(),
             lent: PhantomData,
-            not_send: PhantomData,
         })
     }
 
     #[inline]
     pub(super) fn fiber(&self) -> &JobFiber {
         // SAFETY: a context is lent by the fiber's own body, and the fiber outlives its body.
-        unsafe { self.fiber.as_ref() }
+        unsafe { &self.fiber.as_ref().0 }
     }
 
     /// The worker that runs this job. Never keep it across a wait.
@@ -97,9 +97,10 @@ impl<'f> Context<'f> {
     /// ```
     ///
     /// # Panics
-    /// If this is not the context of the running job (which takes `unsafe` code to get).
+    /// If this is not the context of the running job.
     #[inline]
     pub fn yield_now(&self) {
+        self.assert_running();
         if self.worker().has_nothing_else() {
             return;
         }
@@ -141,12 +142,25 @@ impl<'f> Context<'f> {
         Some(unsafe { &job.as_ref().meta })
     }
 
+    /// Panics unless this is the running job's context. For what must not find that out when others
+    /// rely on its wait.
+    ///
+    /// Safe code can get at another job's context on the same thread (a wrapper that is `Send`
+    /// because it checks the thread), so the worker of the context's fiber is this thread's.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn assert_running(&self) {
+        if !self.worker().runs(self.fiber.cast()) {
+            foreign_context();
+        }
+    }
+
     /// The fiber, after the check that it is the one that runs here.
     fn running_fiber(&self) -> &JobFiber {
         let runs = current::worker().is_some_and(|worker| {
             // SAFETY: a thread's worker lives until the thread leaves its main loop, which
             // is below this frame.
-            unsafe { worker.as_ref() }.runs(self.fiber)
+            unsafe { worker.as_ref() }.runs(self.fiber.cast())
         });
         if !runs {
             foreign_context();

@@ -13,7 +13,7 @@ use super::hooks::Hooks;
 use super::idle::Idle;
 use super::inbox::Inbox;
 use super::injector::Injector;
-use super::migrate::Migration;
+use super::migrate::{Commons, Migration};
 use super::stats::StatCells;
 use super::task::JobRef;
 use super::worker::Worker;
@@ -43,6 +43,11 @@ pub(crate) struct Shared {
     /// The workers end: nothing runs, waits or is postponed, and nothing can come any more.
     pub(super) terminated: AtomicBool,
     pub(super) desk: super::census::Desk,
+    #[cfg_attr(
+        not(feature = "migration"),
+        expect(dead_code, reason = "pinned workers share nothing more")
+    )]
+    pub(super) commons: Commons,
 }
 
 /// What a worker shows to other threads.
@@ -80,6 +85,7 @@ impl Shared {
             postponed: AtomicUsize::new(0),
             terminated: AtomicBool::new(false),
             desk: super::census::Desk::new(workers),
+            commons: Commons::new(),
         }
     }
 
@@ -108,6 +114,17 @@ impl Shared {
     pub(crate) fn inject(&self, job: JobRef) {
         self.injector.push(job);
         self.idle.notify_one();
+        if self.idle.everyone_sleeps() {
+            self.look_for_a_stall();
+        }
+    }
+
+    /// A job has come in while everybody sleeps: if nobody could start it, one wakes and says so.
+    #[cold]
+    fn look_for_a_stall(&self) {
+        if !self.idle.a_starter_sleeps() && !self.stall_is_known() {
+            self.idle.wake(0);
+        }
     }
 
     /// A job is to start later, see `release`. It keeps the system from ending until then.

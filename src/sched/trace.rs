@@ -28,6 +28,8 @@ mod on {
         pub(in crate::sched) fn start(&self, job: &JobMeta) {
             let span = tracing::span!(
                 target: "rustfiber",
+                // Not the job that waits nested below, if one does.
+                parent: None,
                 Level::INFO,
                 "job",
                 name = job.name.as_deref(),

@@ -3,12 +3,13 @@
 //! Woken fibers first, then own jobs (newest first), then jobs from outside and stolen ones, then
 //! fibers that have yielded. Two rules keep that from starving anybody:
 //!
-//! - **Ticks.** After `WOKEN_BURST` woken fibers in a row something else comes once. Every `TICK`th
-//!   own job is instead the oldest one, or one from outside.
+//! - **Ticks.** After `WOKEN_BURST` woken fibers in a row, or as many as were ready at the
+//!   beginning of that row if that is more, something else comes once. Every `TICK`th own job is
+//!   instead the oldest one, one from outside, or another worker's.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
-//!   those jobs, oldest first, looks once for a job to steal, and then gives each of those fibers
-//!   one turn. What comes up meanwhile belongs to the next round. So a job that yields until
+//!   those jobs, oldest first, takes one job from another worker, and then gives each of those
+//!   fibers one turn. What comes up meanwhile belongs to the next round. So a job that yields until
 //!   another one has run waits a finite time, and nobody takes two turns while another that was
 //!   ready has none.
 
@@ -19,7 +20,7 @@ use super::task::JobRef;
 use super::worker::{Next, Worker};
 
 /// Woken fibers in a row before something else comes once. A guess.
-const WOKEN_BURST: u32 = 64;
+const WOKEN_BURST: usize = 64;
 /// Own jobs between two looks at the other end of the queues. A prime that is not near a power of
 /// two; a guess.
 const TICK: u32 = 61;
@@ -30,7 +31,8 @@ const LONE_YIELDS: u32 = 32;
 /// Where a worker stands in its order.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    woken: Cell<u32>,
+    /// Woken fibers that may go on before something else comes.
+    woken_left: Cell<usize>,
     tick: Cell<u32>,
     lone_yields: Cell<u32>,
     /// The deque's position at the beginning of the round: jobs below it belong to the round.
@@ -55,14 +57,14 @@ impl Worker {
     #[inline]
     pub(super) fn next_at_hand(&self, can_start: bool) -> Option<Next> {
         self.remote().inbox.take_into(&self.ready);
-        let woken = self.turn.woken.get();
-        if woken < WOKEN_BURST {
+        if count_down(&self.turn.woken_left) {
             if let Some(fiber) = self.ready.pop_front() {
-                self.turn.woken.set(woken + 1);
                 return Some(Next::Fiber(fiber));
             }
         }
-        self.turn.woken.set(0);
+        // All that are ready now go on before the next unwoken thing, so that nobody who yields
+        // overtakes them twice.
+        self.turn.woken_left.set(WOKEN_BURST.max(self.ready.len()));
         self.next_unwoken(can_start)
             .or_else(|| self.ready.pop_front().map(Next::Fiber))
     }
@@ -101,10 +103,10 @@ impl Worker {
 
     #[cold]
     fn next_job_on_tick(&self, tick: u32) -> Option<JobRef> {
-        if tick % (2 * TICK) == 0 {
-            self.oldest_own_job().or_else(|| self.shared.injector.pop())
-        } else {
-            self.shared.injector.pop().or_else(|| self.oldest_own_job())
+        match tick / TICK % 3 {
+            0 => self.shared.injector.pop(),
+            1 => self.oldest_own_job(),
+            _ => self.steal(),
         }
     }
 
@@ -140,7 +142,7 @@ impl Worker {
             }
             turn.round_injected.set(0);
         }
-        if turn.round_may_steal.replace(false) && self.deque.is_empty() {
+        if turn.round_may_steal.replace(false) {
             return self.steal();
         }
         None

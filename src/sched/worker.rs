@@ -40,7 +40,7 @@ pub(crate) struct Worker {
     /// Fibers that have yielded, in that order.
     pub(super) yielded: FiberList<Jobs>,
     /// Fibers without a job.
-    pool: FiberList<Jobs>,
+    pool: migrate::Pool,
     /// Whether a fiber of this worker waits nested, below what runs now.
     nesting: Cell<bool>,
     /// The fiber that runs now.
@@ -60,13 +60,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(super) fn new(index: usize, shared: Arc<Shared>, deque: Owner<JobRef>) -> Self {
+        let pool = migrate::Pool::new(&shared);
         Self {
             index,
             shared,
             deque,
             ready: FiberList::new(),
             yielded: FiberList::new(),
-            pool: FiberList::new(),
+            pool,
             nesting: Cell::new(false),
             running: Cell::new(None),
             handoff: Cell::new(None),
@@ -101,7 +102,7 @@ impl Worker {
             }
         }
         self.ends.set(true);
-        while let Some(fiber) = self.pool.pop_front() {
+        while let Some(fiber) = self.pool.take() {
             self.go_on(fiber);
         }
     }
@@ -123,7 +124,7 @@ impl Worker {
                     unsafe { FiberWaiter::publish(fiber, &request) }
                 }
                 Resumed::Stopped(fiber, Request::Idle(other)) => {
-                    self.pool.push_front(fiber);
+                    self.pool.put(fiber);
                     other
                 }
                 // The stack goes back to the arena. Only `ends` lets a body return.
@@ -138,19 +139,22 @@ impl Worker {
     #[inline]
     fn resume(&self, fiber: ReadyFiber) -> Resumed<Jobs> {
         let local = &fiber.fiber().local;
+        local.set_worker(self);
+        local.resumed_unwinding.set(std::thread::panicking());
+        local.span.enter();
         if local.site.take().is_some() {
             self.count_waiting(usize::wrapping_sub);
             trace::resumed(self.index);
         }
-        local.set_worker(self);
-        local.resumed_unwinding.set(std::thread::panicking());
-        local.span.enter();
         let address = fiber.as_ptr();
         let outer = self.running.replace(Some(address));
         self.remote().stats.switches.bump();
         let resumed = fiber.resume(NonNull::from(self));
         self.running.set(outer);
-        if let Resumed::Stopped(fiber, _) = &resumed {
+        if let Resumed::Stopped(fiber, said) = &resumed {
+            if let Request::Wait(request) = said {
+                trace::suspended(self.index, request.site);
+            }
             fiber.fiber().local.span.exit();
         }
         resumed
@@ -160,7 +164,6 @@ impl Worker {
         self.remote().stats.waits.bump();
         self.count_waiting(usize::wrapping_add);
         fiber.fiber().local.site.set(Some(site));
-        trace::suspended(self.index, site);
     }
 
     /// One fiber more or less waits.
@@ -177,7 +180,7 @@ impl Worker {
     pub(super) fn start(&self, job: JobRef) {
         let runner = self
             .pool
-            .pop_front()
+            .take()
             .expect("a worker that starts a job has a runner");
         self.handoff.set(Some(job));
         self.go_on(runner);
@@ -189,7 +192,7 @@ impl Worker {
 
     /// Whether the worker has a fiber to start a job on; creates one within the limits.
     pub(super) fn has_runner(&self) -> bool {
-        !self.pool.is_empty() || self.create_fiber()
+        self.pool.has_one() || self.create_fiber()
     }
 
     #[cold]
@@ -206,7 +209,7 @@ impl Worker {
                 let fiber = Suspended::new(stack, local);
                 self.created.borrow_mut().push(fiber.as_ptr());
                 self.shared.fibers.count_created();
-                self.pool.push_front(fiber);
+                self.pool.put(fiber);
                 true
             }
             Err(error) => {

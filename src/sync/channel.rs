@@ -359,12 +359,13 @@ impl<T: Send> Receiver<T> {
     #[track_caller]
     pub fn recv<W: Waiter>(&self, who: W) -> W::Outcome<Result<T, RecvError>> {
         who.check();
+        let site = Site::here("a value from a channel");
         let received = self.0.try_take().or_else(|| {
             let take = Take {
                 channel: &self.0,
                 slot: Slot::new(None),
             };
-            super::wait_for(who, &take, Site::here("a value from a channel"));
+            super::wait_for(who, &take, site);
             take.slot.0.into_inner()
         });
         who.outcome(Ok(received.ok_or(RecvError)))

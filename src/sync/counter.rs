@@ -226,6 +226,9 @@ impl Counter {
 
     /// Waits until the count has been zero at some moment since the call.
     ///
+    /// One such moment may be missed: one that comes and goes while another thread is in the middle
+    /// of waking those who waited before the call.
+    ///
     /// ```
     /// use rustfiber::{Blocking, Counter, JobSystem};
     ///
@@ -388,6 +391,7 @@ impl Core {
         // Release: the detach comes before. The last touch of the block, unless it is the last
         // reference.
         let state = self.state.fetch_sub(WAKING + refs, Ordering::AcqRel);
+        debug_assert!(state & WAKING != 0, "one crossing at a time is being woken");
         self.free_if_last(state, refs);
         chain.deliver(Wake::Signalled);
     }

@@ -35,12 +35,19 @@ pub fn watch() -> Watchdog {
     Watchdog(alive)
 }
 
-/// A system of `workers` workers that takes no panic lightly.
+/// A system of `workers` workers that takes no panic and no stall lightly.
 pub fn system(workers: usize) -> JobSystem {
-    build(JobSystem::builder().workers(workers).on_panic(|panic| {
-        let _ = writeln!(std::io::stderr(), "nobody expects {panic}; aborting");
-        std::process::abort();
-    }))
+    let builder = JobSystem::builder().workers(workers);
+    build(
+        builder
+            .on_panic(|panic| unexpected(panic))
+            .on_stall(|stall| unexpected(stall)),
+    )
+}
+
+fn unexpected(what: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "nobody expects {what}; aborting");
+    std::process::abort();
 }
 
 /// A system of `workers` workers, and the list of what its `on_panic` hook is shown.

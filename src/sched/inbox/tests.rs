@@ -89,8 +89,14 @@ mod model {
                     }
                 })
             });
-            let mut taken = take(&inbox);
+            // A thread of its own, started last: `loom` overlooks some interleavings in which a first
+            // load of the main thread comes late.
+            let home = {
+                let inbox = primitive::Arc::clone(&inbox);
+                thread::spawn(move || take(&inbox))
+            };
             pushers.into_iter().for_each(|p| p.join().unwrap());
+            let mut taken = home.join().unwrap();
             taken.extend(take(&inbox));
             assert!(inbox.is_empty());
             for numbers in [first, second] {

@@ -1,6 +1,6 @@
 //! Fibers that may go on anywhere, if the builder says so.
 //!
-//! Two things change. A woken fiber goes to the waker's inbox, from which an idle worker may take
+//! Three things change. A woken fiber goes to the waker's inbox, from which an idle worker may take
 //! it. And a fiber that is woken while its worker is still publishing its wait must not go on
 //! elsewhere before that is done, since what is being registered may lie in the fiber's own frame.
 //! The two settle it with the fiber's `Landing`:
@@ -12,13 +12,19 @@
 //!
 //! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves
 //! the right to the worker, whose exchange then fails and who sends the fiber on.
+//!
+//! And a fiber that ends elsewhere than it started must not be missing where jobs start: a worker keeps one idle fiber, and
+//! leaves the others to all.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
+use crate::fiber::FiberList;
 use crate::primitive::atomic::{AtomicU8, Ordering};
-use crate::sched::fiber::{JobFiber, ReadyFiber};
+use crate::sched::fiber::{JobFiber, Jobs, ReadyFiber};
 use crate::sched::shared::Shared;
 use crate::sched::worker::Worker;
+use crate::wait::SpinLock;
 
 /// Where started fibers go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,4 +160,58 @@ pub(in crate::sched) fn has_fiber_elsewhere(worker: &Worker) -> bool {
 /// Whether every resume must be on another worker.
 pub(in crate::sched) fn forced(worker: &Worker) -> bool {
     worker.shared.config.migration == Migration::Forced
+}
+
+/// A worker's fibers without a job, the warmest first.
+pub(in crate::sched) struct Pool {
+    own: FiberList<Jobs>,
+    shared: Arc<Shared>,
+}
+
+/// What the workers share beyond what they share anyway: idle fibers.
+pub(in crate::sched) struct Commons(SpinLock<FiberList<Jobs>>);
+
+impl Commons {
+    pub(in crate::sched) fn new() -> Self {
+        Self(SpinLock::new(FiberList::new()))
+    }
+}
+
+impl Pool {
+    pub(in crate::sched) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            own: FiberList::new(),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// The fibers for all, if fibers move.
+    fn commons(&self) -> Option<&SpinLock<FiberList<Jobs>>> {
+        let moves = !self.shared.config.migration.is_pinned();
+        moves.then_some(&self.shared.commons.0)
+    }
+
+    pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
+        match self.commons() {
+            Some(commons) if !self.own.is_empty() => commons.with(|idle| idle.push_front(fiber)),
+            _ => self.own.push_front(fiber),
+        }
+    }
+
+    pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {
+        self.has_one().then(|| self.own.pop_front())?
+    }
+
+    /// Whether `take` would find one.
+    pub(in crate::sched) fn has_one(&self) -> bool {
+        if self.own.is_empty() {
+            let idle = self
+                .commons()
+                .and_then(|idle| idle.with(|idle| idle.pop_front()));
+            if let Some(fiber) = idle {
+                self.own.push_front(fiber);
+            }
+        }
+        !self.own.is_empty()
+    }
 }

@@ -1,8 +1,10 @@
 //! Fibers stay at home: the empty twin of `free`.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use crate::sched::fiber::{JobFiber, ReadyFiber};
+use crate::fiber::FiberList;
+use crate::sched::fiber::{JobFiber, Jobs, ReadyFiber};
 use crate::sched::shared::Shared;
 use crate::sched::worker::Worker;
 
@@ -79,4 +81,38 @@ pub(in crate::sched) fn has_fiber_elsewhere(_worker: &Worker) -> bool {
 #[inline]
 pub(in crate::sched) fn forced(_worker: &Worker) -> bool {
     false
+}
+
+/// A worker's fibers without a job, the warmest first.
+pub(in crate::sched) struct Pool(FiberList<Jobs>);
+
+impl Pool {
+    pub(in crate::sched) fn new(_shared: &Arc<Shared>) -> Self {
+        Self(FiberList::new())
+    }
+
+    #[inline]
+    pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
+        self.0.push_front(fiber);
+    }
+
+    #[inline]
+    pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {
+        self.0.pop_front()
+    }
+
+    /// Whether `take` would find one.
+    #[inline]
+    pub(in crate::sched) fn has_one(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+/// What the workers share beyond what they share anyway.
+pub(in crate::sched) struct Commons;
+
+impl Commons {
+    pub(in crate::sched) fn new() -> Self {
+        Self
+    }
 }

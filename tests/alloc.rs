@@ -1,0 +1,332 @@
+//! A wait and a yield allocate nothing. One test alone, because the allocator counts for all workers of the process.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+
+use common::{system, watch};
+use rustfiber::{Blocking, Context, Counter, Event, JobSystem, channel};
+
+/// The system's allocator, and how often workers have asked it for memory.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread is a worker. The harness and the watchdog allocate when they like.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+fn count() {
+    if IS_WORKER.get() {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A system all of whose workers are counted.
+fn counted_system(workers: usize) -> JobSystem {
+    let jobs = system(workers);
+    let (all, counted) = (Arc::new(Barrier::new(workers)), Counter::new());
+    for _ in 0..workers {
+        let all = Arc::clone(&all);
+        jobs.job().counter(&counted).spawn(move |_| {
+            // Each holds a worker, until all are held.
+            all.wait();
+            IS_WORKER.set(true);
+        });
+    }
+    counted.wait(Blocking);
+    jobs
+}
+
+// SAFETY: all is left to `System`.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: by contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: by contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: by contract.
+        unsafe { System.realloc(old, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: by contract.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const WARM_UP: usize = 100;
+const ROUNDS: usize = 10_000;
+
+/// Calls `round` often, and checks that after the first calls none allocates.
+fn allocates_nothing(what: &str, mut round: impl FnMut()) {
+    (0..WARM_UP).for_each(|_| round());
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..ROUNDS).for_each(|_| round());
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert_eq!(
+        after - before,
+        0,
+        "allocations in {ROUNDS} rounds of {what}"
+    );
+}
+
+/// Checks that `f` has made the jobs wait, or yield: in each round, unless two workers may do without.
+fn stops_jobs(jobs: &JobSystem, what: &str, f: impl FnOnce(&JobSystem)) {
+    let stops = || jobs.stats().waits() + jobs.stats().yields();
+    let before = stops();
+    f(jobs);
+    let stopped = stops() - before;
+    let least = match jobs.workers() {
+        1 => WARM_UP + ROUNDS,
+        _ => 1,
+    };
+    assert!(stopped >= least as u64, "{stopped} stops: {what}");
+}
+
+/// Runs two jobs: `one` is called again and again and must not allocate, `other` the same number of times.
+fn between_two_jobs(
+    jobs: &JobSystem,
+    what: &str,
+    one: impl Fn(&Context<'_>) + Send + Sync,
+    other: impl Fn(&Context<'_>) + Send + Sync,
+) {
+    stops_jobs(jobs, what, |jobs| {
+        // With two workers each of the jobs gets one.
+        let both = Barrier::new(jobs.workers());
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                s.spawn(|cx| {
+                    both.wait();
+                    (0..WARM_UP + ROUNDS).for_each(|_| other(cx));
+                });
+                s.spawn(|cx| {
+                    both.wait();
+                    allocates_nothing(what, || one(cx));
+                });
+            });
+        });
+    });
+}
+
+fn auto_events(jobs: &JobSystem) {
+    let (ping, pong) = (Event::auto(), Event::auto());
+    between_two_jobs(
+        jobs,
+        "auto events",
+        |cx| {
+            ping.set();
+            pong.wait(cx);
+        },
+        |cx| {
+            ping.wait(cx);
+            pong.set();
+        },
+    );
+}
+
+fn manual_events(jobs: &JobSystem) {
+    let (ask, gate) = (Event::auto(), Event::manual());
+    between_two_jobs(
+        jobs,
+        "manual events",
+        |cx| {
+            gate.reset();
+            ask.set();
+            gate.wait(cx);
+        },
+        |cx| {
+            ask.wait(cx);
+            gate.set();
+        },
+    );
+}
+
+fn counters(jobs: &JobSystem) {
+    let (ask, counter) = (Event::auto(), Counter::new());
+    between_two_jobs(
+        jobs,
+        "counters",
+        |cx| {
+            counter.add(1);
+            ask.set();
+            counter.wait(cx);
+        },
+        |cx| {
+            ask.wait(cx);
+            counter.done();
+        },
+    );
+}
+
+fn levels_of_counters(jobs: &JobSystem) {
+    let (ask, counter) = (Event::auto(), Counter::new());
+    between_two_jobs(
+        jobs,
+        "levels of counters",
+        |cx| {
+            counter.add(3);
+            ask.set();
+            counter.wait_until(cx, 2);
+            ask.set();
+            counter.wait_until(cx, 1);
+            ask.set();
+            counter.wait(cx);
+        },
+        |cx| {
+            for _ in 0..3 {
+                ask.wait(cx);
+                counter.done();
+            }
+        },
+    );
+}
+
+fn channels(jobs: &JobSystem, capacity: usize) {
+    let (sender, receiver) = channel::bounded(capacity);
+    let (back, answers) = channel::bounded(capacity);
+    let burst = 2 * capacity + 1;
+    between_two_jobs(
+        jobs,
+        "channels",
+        |cx| {
+            // More than there is room for: sends wait, and then receives do.
+            for n in 0..burst {
+                sender.send(cx, [n; 4]).unwrap();
+            }
+            assert_eq!(answers.recv(cx), Ok([burst; 4]));
+        },
+        |cx| {
+            for n in 0..burst {
+                assert_eq!(receiver.recv(cx), Ok([n; 4]));
+            }
+            back.send(cx, [burst; 4]).unwrap();
+        },
+    );
+}
+
+fn yields(jobs: &JobSystem) {
+    let turn = AtomicUsize::new(0);
+    let until = |cx: &Context<'_>, whose| {
+        while turn.load(Ordering::Acquire) % 2 != whose {
+            cx.yield_now();
+        }
+        turn.fetch_add(1, Ordering::Release);
+    };
+    between_two_jobs(
+        jobs,
+        "yields",
+        |cx| {
+            until(cx, 0);
+            cx.yield_now();
+        },
+        |cx| {
+            until(cx, 1);
+            cx.yield_now();
+        },
+    );
+}
+
+/// The right half runs on another worker, and ends only when the left one waits for it.
+fn joins_with_a_stolen_half(jobs: &JobSystem) {
+    stops_jobs(jobs, "joins", |jobs| {
+        let (left_ends, right_ends) = (Event::auto(), Event::auto());
+        let both = Barrier::new(2);
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                s.spawn(|cx| {
+                    for _ in 0..WARM_UP + ROUNDS {
+                        left_ends.wait(cx);
+                        right_ends.set();
+                    }
+                });
+                allocates_nothing("joins", || {
+                    cx.join(
+                        |_| {
+                            both.wait();
+                            left_ends.set();
+                        },
+                        |cx| {
+                            both.wait();
+                            right_ends.wait(cx);
+                        },
+                    );
+                });
+            });
+        });
+    });
+}
+
+/// The jobs are spawned beforehand; each ends when its handle waits for it.
+fn handles(jobs: &JobSystem) {
+    stops_jobs(jobs, "handles", |jobs| {
+        let gates: Arc<[Event]> = (0..WARM_UP + ROUNDS).map(|_| Event::manual()).collect();
+        let next = Event::auto();
+        let arriving = Counter::new();
+        arriving.add(gates.len() as u32);
+        jobs.run(|cx| {
+            let mut handles = Vec::from_iter((0..gates.len()).map(|job| {
+                let (gates, arriving) = (Arc::clone(&gates), arriving.clone());
+                cx.spawn(move |cx| {
+                    arriving.done();
+                    gates[job].wait(cx);
+                })
+            }))
+            .into_iter();
+            cx.scope(|s| {
+                s.spawn(|cx| {
+                    for gate in &*gates {
+                        next.wait(cx);
+                        gate.set();
+                    }
+                });
+                arriving.wait(cx);
+                allocates_nothing("handles", || {
+                    next.set();
+                    handles.next().unwrap().join(cx).unwrap();
+                });
+            });
+        });
+    });
+}
+
+/// What the other checks rely on.
+fn an_allocation_is_noticed(jobs: &JobSystem) {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    jobs.run(|_| drop(std::hint::black_box(Box::new(42))));
+    assert!(ALLOCATIONS.load(Ordering::Relaxed) > before);
+}
+
+#[test]
+fn waits_and_yields_allocate_nothing() {
+    let _watchdog = watch();
+    for workers in [1, 2] {
+        let jobs = counted_system(workers);
+        an_allocation_is_noticed(&jobs);
+        auto_events(&jobs);
+        manual_events(&jobs);
+        counters(&jobs);
+        levels_of_counters(&jobs);
+        channels(&jobs, 1);
+        channels(&jobs, 4);
+        handles(&jobs);
+        yields(&jobs);
+    }
+    joins_with_a_stolen_half(&counted_system(2));
+}
