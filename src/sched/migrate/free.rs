@@ -157,9 +157,10 @@ pub(in crate::sched) fn has_fiber_elsewhere(worker: &Worker) -> bool {
         && shared.remotes.iter().any(|remote| !remote.inbox.is_empty())
 }
 
-/// Whether every resume must be on another worker.
+/// Whether every resume must be on another worker, of which there must be one.
 pub(in crate::sched) fn forced(worker: &Worker) -> bool {
-    worker.shared.config.migration == Migration::Forced
+    let shared = &worker.shared;
+    shared.config.migration == Migration::Forced && shared.remotes.len() > 1
 }
 
 /// A worker's fibers without a job, the warmest first.
