@@ -9,34 +9,9 @@ mod who;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{system, watch};
-use rustfiber::{Context, Event, JobHandle};
+use common::{let_others_go_on, spawn_waiter, system, watch};
+use rustfiber::{Event, JobHandle};
 use who::{Running, in_all_pairs};
-
-/// Spawns a job that waits, and returns when it is known to. On one worker only: nothing
-/// else runs there between the mark and the wait.
-fn spawn_waiter<T: Send + 'static>(
-    cx: &Context<'_>,
-    wait: impl FnOnce(&Context<'_>) -> T + Send + 'static,
-) -> JobHandle<T> {
-    let calls = Arc::new(AtomicBool::new(false));
-    let mark = Arc::clone(&calls);
-    let handle = cx.spawn(move |cx| {
-        mark.store(true, Ordering::Relaxed);
-        wait(cx)
-    });
-    while !calls.load(Ordering::Relaxed) {
-        cx.yield_now();
-    }
-    handle
-}
-
-/// Gives everything that is ready on the one worker its turn.
-fn let_others_go_on(cx: &Context<'_>) {
-    for _ in 0..10 {
-        cx.yield_now();
-    }
-}
 
 #[test]
 fn a_manual_event_lets_everybody_through() {

@@ -3,11 +3,12 @@
 
 use std::io::Write;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustfiber::{Builder, JobPanic, JobSystem};
+use rustfiber::{Builder, Context, JobHandle, JobPanic, JobSystem};
 
 /// Most tests run once for each of these: alone, as a pair, and with more workers than cores.
 pub const WORKERS: [usize; 3] = [1, 2, 8];
@@ -96,5 +97,30 @@ pub struct OnDrop<F: FnMut()>(pub F);
 impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
+    }
+}
+
+/// Spawns a job that waits, and returns when it is known to. On one worker only: nothing
+/// else runs there between the mark and the wait.
+pub fn spawn_waiter<T: Send + 'static>(
+    cx: &Context<'_>,
+    wait: impl FnOnce(&Context<'_>) -> T + Send + 'static,
+) -> JobHandle<T> {
+    let calls = Arc::new(AtomicBool::new(false));
+    let mark = Arc::clone(&calls);
+    let handle = cx.spawn(move |cx| {
+        mark.store(true, Ordering::Relaxed);
+        wait(cx)
+    });
+    while !calls.load(Ordering::Relaxed) {
+        cx.yield_now();
+    }
+    handle
+}
+
+/// Gives everything that is ready on the one worker its turn.
+pub fn let_others_go_on(cx: &Context<'_>) {
+    for _ in 0..10 {
+        cx.yield_now();
     }
 }

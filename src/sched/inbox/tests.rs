@@ -47,7 +47,7 @@ mod plain {
     fn smoke() {
         let (inbox, arena) = (Inbox::new(), arena());
         assert!(inbox.is_empty());
-        assert_eq!(take(&inbox), []);
+        assert!(take(&inbox).is_empty());
         inbox.push(fiber(&arena, 1));
         assert!(!inbox.is_empty());
         assert_eq!(take(&inbox), [1]);

@@ -13,8 +13,8 @@
 //! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves
 //! the right to the worker, whose exchange then fails and who sends the fiber on.
 //!
-//! And a fiber that ends elsewhere than it started must not be missing where jobs start: a worker keeps one idle fiber, and
-//! leaves the others to all.
+//! And a fiber that ends elsewhere than it started must not be missing where jobs start: a worker
+//! keeps one idle fiber, and leaves the others to all.
 
 use std::ptr::NonNull;
 use std::sync::Arc;

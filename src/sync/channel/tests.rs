@@ -85,6 +85,7 @@ mod model {
     use super::*;
     use crate::primitive::thread;
     use crate::wait::testing::{Evidence, Probe, explore};
+    use crate::wait::{Source, Wake};
 
     /// A value that its sender has written, and that its receiver changes.
     struct Parcel(Evidence);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sched::Blocking;
+use crate::wait::Wake;
 
 #[cfg(not(loom))]
 mod plain {
