@@ -180,18 +180,24 @@ impl Shared {
             .remotes
             .iter()
             .fold(0, |sum, remote| waits(remote).wrapping_add(sum));
+        // A starter that sleeps is about to be woken by whoever has brought a job, and the home of a
+        // fiber on its way by whoever has sent it.
+        let stalled = unstarted && self.idle.nobody_could_start() && self.inboxes_are_empty();
         if wakes != self.idle.wakes() {
             return false;
         }
         if unstarted {
-            // A starter that sleeps is about to be woken by whoever has brought the job.
-            return !self.idle.a_starter_sleeps() && self.report_stall();
+            return stalled && self.report_stall();
         }
         let nothing_left = shut && waiting == 0 && postponed == 0;
         if nothing_left {
             self.terminate();
         }
         nothing_left
+    }
+
+    fn inboxes_are_empty(&self) -> bool {
+        self.remotes.iter().all(|remote| remote.inbox.is_empty())
     }
 
     /// Whether nothing has happened since the last report of a stall.

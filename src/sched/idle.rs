@@ -187,9 +187,9 @@ impl Idle {
         (0..self.beds.len()).all(|worker| self.starters.has(worker) || self.resumers.has(worker))
     }
 
-    /// Whether a worker sleeps that could start a job.
-    pub(crate) fn a_starter_sleeps(&self) -> bool {
-        self.starters.any()
+    /// Whether every worker sleeps and none has a fiber to start a job on.
+    pub(crate) fn nobody_could_start(&self) -> bool {
+        (0..self.beds.len()).all(|worker| self.resumers.has(worker))
     }
 
     /// The caller has cleared the bit of `worker`, so the token is its to write.

@@ -114,15 +114,15 @@ impl Shared {
     pub(crate) fn inject(&self, job: JobRef) {
         self.injector.push(job);
         self.idle.notify_one();
-        if self.idle.everyone_sleeps() {
+        if self.idle.nobody_could_start() {
             self.look_for_a_stall();
         }
     }
 
-    /// A job has come in while everybody sleeps: if nobody could start it, one wakes and says so.
+    /// A job has come in, and nobody could start it: one worker wakes and says so, unless it is known.
     #[cold]
     fn look_for_a_stall(&self) {
-        if !self.idle.a_starter_sleeps() && !self.stall_is_known() {
+        if !self.stall_is_known() {
             self.idle.wake(0);
         }
     }
