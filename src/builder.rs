@@ -142,7 +142,8 @@ impl Builder {
     /// Called when there are jobs to start, but all fibers wait and there may be no more of them.
     /// Default: as for [`on_panic`](Self::on_panic).
     ///
-    /// It is called on a worker, once for each such situation.
+    /// It is called on a worker, once for each such situation. A wake that is under way on another
+    /// thread at that moment may have overtaken it.
     pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
         self.on_stall = Some(Box::new(hook));
         self
@@ -150,7 +151,9 @@ impl Builder {
 
     /// Lets started jobs go on on any worker, instead of on the one that has started them.
     ///
-    /// A woken job then need not wait until its worker has finished what it is doing.
+    /// An idle worker then takes a woken job over, instead of leaving it to wait for a busy one.
+    /// (Of several that are woken together, a busy worker may have taken in some, which wait for
+    /// it.)
     ///
     /// # Safety
     /// The compiler takes it for granted that a function stays on its thread. So for every job of

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::sched::{Context, JobRef, Shared};
 use crate::sync::{Continuation, Counter};
-use crate::wait::{WaitNode, Wake};
+use crate::wait::{WaitNode, Wake, sealed::Sealed};
 
 /// A job that stands in a counter's list. `repr(C)`: a pointer to the node is a pointer to this.
 ///
@@ -45,7 +45,7 @@ impl Context<'_> {
                 Continuation::Registered => return,
                 // SAFETY: the node is in no list, so the list's share is this frame's.
                 Continuation::Due => return unsafe { deliver(node, Wake::Signalled) },
-                Continuation::ComeBack => self.yield_now(),
+                Continuation::ComeBack => self.step_aside(),
             }
         }
     }

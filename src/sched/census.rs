@@ -180,8 +180,8 @@ impl Shared {
             .remotes
             .iter()
             .fold(0, |sum, remote| waits(remote).wrapping_add(sum));
-        // A starter that sleeps is about to be woken by whoever has brought a job, and the home of a
-        // fiber on its way by whoever has sent it.
+        // A starter that sleeps is about to be woken by whoever has brought a job, and the home of
+        // a fiber on its way by whoever has sent it.
         let stalled = unstarted && self.idle.nobody_could_start() && self.inboxes_are_empty();
         if wakes != self.idle.wakes() {
             return false;

@@ -187,6 +187,16 @@ impl Idle {
         (0..self.beds.len()).all(|worker| self.starters.has(worker) || self.resumers.has(worker))
     }
 
+    /// There is a fiber for a worker that has none: wakes one that sleeps for want of it.
+    #[cfg(feature = "migration")]
+    pub(crate) fn wake_a_resumer(&self) {
+        // SeqCst: pairs with the fence in `fall_asleep`.
+        fence(Ordering::SeqCst);
+        if let Some(worker) = self.resumers.clear_any() {
+            self.give(worker, LOOK);
+        }
+    }
+
     /// Whether every worker sleeps and none has a fiber to start a job on.
     pub(crate) fn nobody_could_start(&self) -> bool {
         (0..self.beds.len()).all(|worker| self.resumers.has(worker))

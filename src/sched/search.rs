@@ -139,6 +139,7 @@ impl Worker {
             || until.is_some_and(Nested::is_over)
             || self.census_is_due()
             || (can_start && self.shared.has_unstarted_job())
+            || (!can_start && self.others_left_a_runner())
             || migrate::has_fiber_elsewhere(self)
     }
 }

@@ -119,7 +119,8 @@ impl Shared {
         }
     }
 
-    /// A job has come in, and nobody could start it: one worker wakes and says so, unless it is known.
+    /// A job has come in, and nobody could start it: one worker wakes and says so, unless it is
+    /// known.
     #[cold]
     fn look_for_a_stall(&self) {
         if !self.stall_is_known() {

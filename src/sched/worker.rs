@@ -195,6 +195,11 @@ impl Worker {
         self.pool.has_one() || self.create_fiber()
     }
 
+    /// Whether another worker has left a fiber that this one could start a job on.
+    pub(super) fn others_left_a_runner(&self) -> bool {
+        self.pool.others_left_one()
+    }
+
     #[cold]
     fn create_fiber(&self) -> bool {
         // A worker's first fiber is set aside for it, so that none is left without a runner.
@@ -209,7 +214,7 @@ impl Worker {
                 let fiber = Suspended::new(stack, local);
                 self.created.borrow_mut().push(fiber.as_ptr());
                 self.shared.fibers.count_created();
-                self.pool.put(fiber);
+                self.pool.keep(fiber);
                 true
             }
             Err(error) => {
@@ -298,6 +303,7 @@ impl Worker {
                 let shared = Arc::clone(shared);
                 let index = migrate::route_from_outside(&shared, index);
                 shared.deliver(index, fiber);
+                migrate::sent_from_outside(&shared);
             }
         }
     }

@@ -13,8 +13,8 @@
 //! If the waker finds `LANDED`, the fiber is its to send on. If it finds `REGISTERING`, it leaves
 //! the right to the worker, whose exchange then fails and who sends the fiber on.
 //!
-//! And a fiber that ends elsewhere than it started must not be missing where jobs start: a worker
-//! keeps one idle fiber, and leaves the others to all.
+//! And a fiber that ends elsewhere than it started must not be missing where jobs start: idle
+//! fibers are for all workers, and one that sleeps for want of a fiber is woken.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -137,6 +137,14 @@ pub(in crate::sched) fn yielded(worker: &Worker, fiber: ReadyFiber) {
     }
 }
 
+/// A thread that is no worker has woken a fiber: the worker that it went to may be busy, and
+/// another idle.
+pub(in crate::sched) fn sent_from_outside(shared: &Shared) {
+    if shared.config.migration == Migration::Free {
+        shared.idle.notify_one();
+    }
+}
+
 /// Takes another worker's woken fibers.
 pub(in crate::sched) fn fiber_from_elsewhere(worker: &Worker) -> Option<ReadyFiber> {
     if worker.shared.config.migration != Migration::Free {
@@ -194,9 +202,23 @@ impl Pool {
 
     pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
         match self.commons() {
-            Some(commons) if !self.own.is_empty() => commons.with(|idle| idle.push_front(fiber)),
-            _ => self.own.push_front(fiber),
+            Some(commons) => {
+                commons.with(|idle| idle.push_front(fiber));
+                self.shared.idle.wake_a_resumer();
+            }
+            None => self.keep(fiber),
         }
+    }
+
+    /// Puts in a fiber that the next `take` shall have.
+    pub(in crate::sched) fn keep(&self, fiber: ReadyFiber) {
+        self.own.push_front(fiber);
+    }
+
+    /// Whether there is one for a worker that has none.
+    pub(in crate::sched) fn others_left_one(&self) -> bool {
+        self.commons()
+            .is_some_and(|idle| idle.with(|idle| !idle.is_empty()))
     }
 
     pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {

@@ -64,6 +64,9 @@ pub(in crate::sched) fn route_from_outside(_shared: &Shared, home: usize) -> usi
 }
 
 #[inline]
+pub(in crate::sched) fn sent_from_outside(_shared: &Shared) {}
+
+#[inline]
 pub(in crate::sched) fn yielded(worker: &Worker, fiber: ReadyFiber) {
     worker.yielded.push_back(fiber);
 }
@@ -94,6 +97,17 @@ impl Pool {
     #[inline]
     pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
         self.0.push_front(fiber);
+    }
+
+    /// Puts in a fiber that the next `take` shall have.
+    pub(in crate::sched) fn keep(&self, fiber: ReadyFiber) {
+        self.0.push_front(fiber);
+    }
+
+    /// Whether there is one for a worker that has none.
+    #[inline]
+    pub(in crate::sched) fn others_left_one(&self) -> bool {
+        false
     }
 
     #[inline]
