@@ -32,12 +32,18 @@ pub(crate) fn drop_caught<T>(value: T) -> Result<(), Payload> {
     catch(move || drop(value))
 }
 
-/// Drops a payload that nobody wants. A payload whose own destructor panics, again and
-/// again, is forgotten: nothing else ends it.
+/// Drops a payload that nobody wants, and the payloads of the panics that this causes. One whose
+/// destructor panics again and again is forgotten in the end: nothing else ends it.
 pub(crate) fn discard(payload: Payload) {
-    if let Err(second) = drop_caught(payload) {
-        std::mem::forget(second);
+    const TRIES: usize = 8;
+    let mut unwanted = payload;
+    for _ in 0..TRIES {
+        match drop_caught(unwanted) {
+            Ok(()) => return,
+            Err(next) => unwanted = next,
+        }
     }
+    std::mem::forget(unwanted);
 }
 
 /// Writes a line to stderr. Unlike `eprintln!` it never panics, also when stderr is closed.
