@@ -49,7 +49,8 @@ impl JobPanic {
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::new()?;
-    /// let panic = jobs.spawn(|_| std::panic::panic_any(7_u32)).join(rustfiber::Blocking).map(|()| ()).unwrap_err();
+    /// let doomed = jobs.spawn(|_| std::panic::panic_any(7_u32));
+    /// let panic = doomed.join(rustfiber::Blocking).map(|()| ()).unwrap_err();
     /// assert_eq!(*panic.into_payload().downcast::<u32>().unwrap(), 7);
     /// # Ok::<(), rustfiber::BuildError>(())
     /// ```
@@ -63,7 +64,8 @@ impl JobPanic {
     /// ```
     /// let jobs = rustfiber::JobSystem::new()?;
     /// let caught = std::panic::catch_unwind(|| {
-    ///     let panic = jobs.spawn(|_| panic!("passed on")).join(rustfiber::Blocking).map(|()| ()).unwrap_err();
+    ///     let doomed = jobs.spawn(|_| panic!("passed on"));
+    ///     let panic = doomed.join(rustfiber::Blocking).map(|()| ()).unwrap_err();
     ///     panic.resume()
     /// });
     /// assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "passed on");
