@@ -4,7 +4,7 @@
 //! A *job* is a closure. Thousands to a million of them share one worker thread per core. A job may
 //! wait in the middle of any call depth, for other jobs, a [`Counter`], an [`Event`], a
 //! [`channel`]; its worker goes on with other work meanwhile. A wait never runs an unrelated job on
-//! the waiter's stack, so a lock may be held across it.
+//! the waiter's stack.
 //!
 //! ```
 //! use rustfiber::{Context, JobSystem};
