@@ -98,3 +98,24 @@ fn a_captured_value_that_panics_when_it_is_dropped_counts_as_the_jobs_panic() {
         assert!(never.join(Blocking).is_err());
     }
 }
+
+/// The other half's result goes when a half has panicked; neither panic is lost.
+#[test]
+fn a_result_of_the_other_half_that_panics_when_it_is_dropped() {
+    let _watchdog = watch();
+    for workers in WORKERS {
+        let (jobs, panics) = system_with_panics(workers);
+        let caught = catch_unwind(|| {
+            jobs.run(|cx| {
+                cx.join(
+                    |_| quiet_panic("a half"),
+                    |_| common::OnDrop(|| quiet_panic("the other's result")),
+                );
+            });
+        });
+        let payload = caught.expect_err("the half's panic is handed on");
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"a half"));
+        drop(jobs);
+        assert_eq!(panics.sorted(), ["the other's result"]);
+    }
+}
