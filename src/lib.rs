@@ -43,6 +43,7 @@
 
 mod primitive;
 mod rng;
+mod slots;
 mod unwind;
 
 mod stack;

@@ -3,6 +3,8 @@
 //! Everything above this file takes them from here, so that the protocols that run in
 //! production are the very ones that the models explore.
 
+pub(crate) mod barrier;
+
 #[cfg(not(loom))]
 mod imp {
     pub(crate) use std::sync::Arc;

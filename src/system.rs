@@ -1,14 +1,14 @@
 //! The front door: a job system, and handles to it.
 
 use std::fmt;
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::builder::Builder;
 use crate::error::{BuildError, ShutdownError};
 use crate::job::{JobBuilder, JobHandle, SpawnError, run_from_outside};
-use crate::sched::{Context, JobMeta, Shared, Stats, Threads, is_worker};
+use crate::sched::{Context, Shared, Stats, Threads, is_worker};
 
 /// How long a shutdown that ran out of time waits for the workers' answers to the question who
 /// waits.
@@ -114,7 +114,7 @@ impl JobSystem {
              use the job's context instead, as in `cx.scope(|s| ..)`, `cx.join(.., ..)`, \
              or `handle.spawn(..)` and `join(cx)` for another system"
         );
-        run_from_outside(&self.shared, JobMeta::at(Location::caller()), f)
+        run_from_outside(&self.shared, f)
     }
 
     /// Spawns a job. Dropping the handle detaches it; the system waits for it all the same when it

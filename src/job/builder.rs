@@ -5,10 +5,10 @@ use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 
-use super::cell::{CellHandle, Ties, new_job};
+use super::cell::{Label, Ties, new_job};
 use super::handle::{JobHandle, ScopedJobHandle};
 use super::scope::Scope;
-use crate::sched::{Closed, Context, JobMeta, JobRef, Shared};
+use crate::sched::{Closed, Context, Details, Shared, Worker};
 use crate::sync::{Counter, Ticket};
 
 /// Settings of a job, and where it is to be spawned: from `cx.job()`, `scope.job()`, `jobs.job()`
@@ -84,32 +84,64 @@ impl<S> JobBuilder<S> {
         }
     }
 
-    fn parts(self) -> (S, JobMeta, Option<Ticket>) {
-        let mut meta = JobMeta::at(self.spawned_at);
-        meta.name = self.name;
-        (
-            self.target,
-            meta,
-            self.counter.map(|counter| counter.ticket()),
-        )
+    /// Takes the settings apart; the counter counts the job from here on.
+    fn parts(self) -> (S, Label, Option<Ticket>) {
+        let details = self.name.map(|name| Box::new(Details::named(name)));
+        let label = Label {
+            spawned_at: self.spawned_at,
+            details,
+        };
+        (self.target, label, self.counter.map(Counter::into_ticket))
     }
+}
 
-    fn make<T, F>(self) -> impl FnOnce(F) -> (S, JobRef, CellHandle<T>)
-    where
-        T: Send + 'static,
-        F: FnOnce(&Context<'_>) -> T + Send + 'static,
-    {
-        move |f| {
-            let (target, meta, ticket) = self.parts();
-            let ties = Ties {
-                ticket,
-                scope: None,
-            };
-            // SAFETY: nothing in the job borrows.
-            let (job, handle) = unsafe { new_job(meta, ties, f) };
-            (target, job, handle)
-        }
-    }
+/// Spawns a job that does not borrow on the worker of `cx`.
+#[inline]
+pub(super) fn spawn_on<T, F>(
+    cx: &Context<'_>,
+    label: Label,
+    ticket: Option<Ticket>,
+    f: F,
+) -> JobHandle<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&Context<'_>) -> T + Send + 'static,
+{
+    let worker = cx.worker();
+    let ties = Ties {
+        ticket,
+        scope: None,
+    };
+    // SAFETY: nothing in the job borrows.
+    let (job, handle) = unsafe { new_job(Some(worker), label, ties, f) };
+    worker.spawn(job);
+    JobHandle::new(handle)
+}
+
+/// Spawns a job in a scope.
+#[inline]
+pub(super) fn spawn_in<'scope, T, F>(
+    scope: &'scope Scope<'scope, '_>,
+    label: Label,
+    ticket: Option<Ticket>,
+    f: F,
+) -> ScopedJobHandle<'scope, T>
+where
+    T: Send + 'scope,
+    F: FnOnce(&Context<'_>) -> T + Send + 'scope,
+{
+    let core = scope.core();
+    let ties = Ties {
+        ticket,
+        scope: Some(core.add_child()),
+    };
+    core.with_worker(|worker| {
+        // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope`
+        // lies in, waits until the child has ended.
+        let (job, handle) = unsafe { new_job(worker, label, ties, f) };
+        core.queue(worker, job);
+        ScopedJobHandle::new(handle)
+    })
 }
 
 impl JobBuilder<&Context<'_>> {
@@ -119,9 +151,8 @@ impl JobBuilder<&Context<'_>> {
         T: Send + 'static,
         F: FnOnce(&Context<'_>) -> T + Send + 'static,
     {
-        let (cx, job, handle) = self.make()(f);
-        cx.worker().spawn(job);
-        JobHandle::new(handle)
+        let (cx, label, ticket) = self.parts();
+        spawn_on(cx, label, ticket, f)
     }
 
     /// Starts the job when `counter` is zero: see [`Context::then`].
@@ -131,7 +162,13 @@ impl JobBuilder<&Context<'_>> {
         F: FnOnce(&Context<'_>) -> T + Send + 'static,
     {
         self.target.assert_running();
-        let (cx, job, handle) = self.make()(f);
+        let (cx, label, ticket) = self.parts();
+        let ties = Ties {
+            ticket,
+            scope: None,
+        };
+        // SAFETY: nothing in the job borrows.
+        let (job, handle) = unsafe { new_job(Some(cx.worker()), label, ties, f) };
         cx.postpone(counter, job);
         JobHandle::new(handle)
     }
@@ -144,17 +181,8 @@ impl<'scope, 'env> JobBuilder<&'scope Scope<'scope, 'env>> {
         T: Send + 'scope,
         F: FnOnce(&Context<'_>) -> T + Send + 'scope,
     {
-        let (scope, meta, ticket) = self.parts();
-        let core = scope.core();
-        let ties = Ties {
-            ticket,
-            scope: Some(core.add_child()),
-        };
-        // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope`
-        // lies in, waits until the child has ended.
-        let (job, handle) = unsafe { new_job(meta, ties, f) };
-        core.queue(job);
-        ScopedJobHandle::new(handle)
+        let (scope, label, ticket) = self.parts();
+        spawn_in(scope, label, ticket, f)
     }
 }
 
@@ -165,14 +193,17 @@ impl JobBuilder<&Shared> {
         T: Send + 'static,
         F: FnOnce(&Context<'_>) -> T + Send + 'static,
     {
-        let (shared, job, handle) = self.make()(f);
+        let (shared, label, ticket) = self.parts();
+        let ties = Ties {
+            ticket,
+            scope: None,
+        };
+        // SAFETY: nothing in the job borrows.
+        let (job, handle) = Worker::with_this(|worker| unsafe { new_job(worker, label, ties, f) });
         match shared.submit(job) {
             Ok(()) => Ok(JobHandle::new(handle)),
             // SAFETY: the job is made of `T` and `F`, and was not queued.
-            Err((job, Closed)) => Err(SpawnError(
-                unsafe { handle.unspawn::<F>(job) }
-                    .expect("a job that was not queued has its closure"),
-            )),
+            Err((job, Closed)) => Err(SpawnError(unsafe { handle.unspawn::<F>(job) })),
         }
     }
 }

@@ -46,24 +46,54 @@ impl Context<'_> {
         B: Send,
     {
         self.assert_running();
-        let right = StackJob::new(JobMeta::at(Location::caller()), b);
+        let right = StackJob::new(Location::caller(), b);
         // SAFETY: this frame takes the job back, or waits for it, before it is left: nothing
         // between here and there unwinds.
         self.worker().spawn(unsafe { right.as_job_ref() });
-        let a = unwind::catch(|| a(self));
+        let a = match unwind::catch(|| a(self)) {
+            Ok(a) => a,
+            Err(first) => self.resume_first(first, self.finish(&right)),
+        };
         // The worker is read again: `a` may have waited.
         let b = match self.worker().take_back(right.as_ptr()) {
             Some(job) => {
                 let b = right.take_closure(job);
                 unwind::catch(|| b(self))
             }
-            None => right.wait(self, Site::here("the other half of a join")),
+            None => self.wait_for_half(&right),
         };
-        match (a, b) {
-            (Ok(a), Ok(b)) => (a, b),
-            (Err(first), b) => self.resume_first(first, b),
-            (a, Err(first)) => self.resume_first(first, a),
+        match b {
+            Ok(b) => (a, b),
+            Err(first) => self.resume_first(first, Ok(a)),
         }
+    }
+
+    /// Runs the right half, or waits for it.
+    #[cold]
+    #[track_caller]
+    fn finish<B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
+    where
+        B: Send,
+        F: FnOnce(&Context<'_>) -> B + Send,
+    {
+        match self.worker().take_back(right.as_ptr()) {
+            Some(job) => {
+                let b = right.take_closure(job);
+                unwind::catch(|| b(self))
+            }
+            None => self.wait_for_half(right),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_for_half<B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
+    where
+        B: Send,
+        F: FnOnce(&Context<'_>) -> B + Send,
+    {
+        right.wait(self, Site::here("the other half of a join"))
     }
 
     /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to

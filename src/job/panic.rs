@@ -87,7 +87,7 @@ impl JobPanic {
     /// The name that the job was given.
     #[must_use]
     pub fn job_name(&self) -> Option<&str> {
-        self.meta.name.as_deref()
+        self.meta.name()
     }
 
     /// Where the job was spawned.

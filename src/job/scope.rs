@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 
 use super::handle::Done;
 use crate::primitive::atomic::{AtomicUsize, Ordering};
-use crate::sched::{Context, JobRef, Panicked, Shared};
+use crate::sched::{Context, JobRef, Panicked, Shared, Worker};
 use crate::unwind;
 use crate::wait::{Site, SpinLock, WaitList, Wake, sealed::Sealed};
 
@@ -102,14 +102,22 @@ impl ScopeCore {
         ScopeRef(NonNull::from(self))
     }
 
+    /// Calls `f` with this thread's worker, if it is one of the scope's system.
+    pub(super) fn with_worker<R>(&self, f: impl FnOnce(Option<&Worker>) -> R) -> R {
+        f(self.shared().this_worker())
+    }
+
     /// Queues a child: on this thread's own worker, or with the system.
-    pub(super) fn queue(&self, job: JobRef) {
-        // SAFETY: the scope's own job keeps the system from ending.
-        let shared = unsafe { self.shared.as_ref() };
-        match shared.this_worker() {
+    pub(super) fn queue(&self, worker: Option<&Worker>, job: JobRef) {
+        match worker {
             Some(worker) => worker.spawn(job),
-            None => shared.inject(job),
+            None => self.shared().inject(job),
         }
+    }
+
+    fn shared(&self) -> &Shared {
+        // SAFETY: the scope's own job keeps the system from ending.
+        unsafe { self.shared.as_ref() }
     }
 }
 

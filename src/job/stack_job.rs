@@ -4,20 +4,26 @@
 //! has taken the job back. Closing is the job's last touch.
 
 use std::cell::UnsafeCell;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::Location;
 use std::ptr::NonNull;
 
 use super::handle::Done;
-use crate::sched::{Blocking, Context, JobHeader, JobMeta, JobRef, Order, Shared};
+use crate::sched::{Blocking, Context, JobHeader, JobKind, JobMeta, JobRef, Order, Shared};
 use crate::unwind::{self, Payload};
 use crate::wait::{Site, WaitList, Waiter, Wake};
 
 /// `repr(C)`: a pointer to the header is a pointer to the job.
+///
+/// `closure` is there until the job is run or taken back, and belongs to the holder of the `JobRef`.
+/// `result` is there when `done` is closed.
 #[repr(C)]
 pub(super) struct StackJob<R, F> {
     header: JobHeader,
+    spawned_at: &'static Location<'static>,
     done: WaitList,
-    closure: UnsafeCell<Option<F>>,
-    result: UnsafeCell<Option<Result<R, Payload>>>,
+    closure: UnsafeCell<ManuallyDrop<F>>,
+    result: UnsafeCell<MaybeUninit<Result<R, Payload>>>,
 }
 
 impl<R, F> StackJob<R, F>
@@ -25,17 +31,23 @@ where
     R: Send,
     F: FnOnce(&Context<'_>) -> R + Send,
 {
-    #[inline]
-    pub(super) fn new(meta: JobMeta, f: F) -> Self {
+    const KIND: JobKind = JobKind {
+        execute: execute::<R, F>,
+        meta: meta::<R, F>,
+    };
+
+    #[inline(always)]
+    pub(super) fn new(spawned_at: &'static Location<'static>, f: F) -> Self {
         Self {
-            header: JobHeader::new(execute::<R, F>, meta),
+            header: JobHeader::new(const { &Self::KIND }),
+            spawned_at,
             done: WaitList::new(),
-            closure: UnsafeCell::new(Some(f)),
-            result: UnsafeCell::new(None),
+            closure: UnsafeCell::new(ManuallyDrop::new(f)),
+            result: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn as_ptr(&self) -> NonNull<JobHeader> {
         NonNull::from(self).cast()
     }
@@ -44,29 +56,37 @@ where
     ///
     /// # Safety
     /// The caller stays in this frame until it has taken the `JobRef` back or waited with `wait`.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn as_job_ref(&self) -> JobRef {
         // SAFETY: by contract; the closure and the result are `Send`.
         unsafe { JobRef::new(self.as_ptr()) }
     }
 
     /// The closure of a job that has been taken back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_closure(&self, taken_back: JobRef) -> F {
+        debug_assert_eq!(taken_back.as_ptr(), self.as_ptr());
         taken_back.forget();
-        // SAFETY: whoever has the `JobRef` has the closure.
-        unsafe { (*self.closure.get()).take() }.expect("a job has its closure until it runs")
+        // SAFETY: whoever had the `JobRef`, which is spent here, has the closure.
+        unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
     }
 
-    /// Waits until the job has run.
+    /// Waits until the job has run. Called once.
     #[inline]
     pub(super) fn wait<W: Waiter>(&self, who: W, site: Site) -> Result<R, Payload> {
         if !self.done.is_closed() {
             who.wait_for(&Done(&self.done), site);
         }
-        // SAFETY: `done` is closed, so the job is done with the result.
-        unsafe { (*self.result.get()).take() }.expect("a closed job has a result")
+        // SAFETY: `done` is closed, so the job is done with the result, which is there.
+        unsafe { (*self.result.get()).assume_init_read() }
     }
+}
+
+/// # Safety
+/// `header` is that of a `StackJob<R, F>` that has not ended.
+unsafe fn meta<R, F>(header: NonNull<JobHeader>) -> JobMeta {
+    // SAFETY: by contract; the place is constant.
+    JobMeta::at(unsafe { (*header.cast::<StackJob<R, F>>().as_ptr()).spawned_at })
 }
 
 /// # Safety
@@ -78,33 +98,32 @@ where
 {
     // SAFETY: the frame that the job lies in waits for `done`.
     let job = unsafe { header.cast::<StackJob<R, F>>().as_ref() };
-    // SAFETY: whoever has the `JobRef` has the closure.
-    let closure = unsafe { (*job.closure.get()).take() };
-    let result = match (closure, order) {
-        (Some(closure), Order::Run(cx)) => unwind::catch(|| closure(cx)),
-        (closure, Order::Abandon(reason, _)) => {
+    // SAFETY: whoever has the `JobRef` has the closure, and it is spent here.
+    let closure = unsafe { ManuallyDrop::take(&mut *job.closure.get()) };
+    let result = match order {
+        Order::Run(cx) => unwind::catch(|| closure(cx)),
+        Order::Abandon(reason, _) => {
             unwind::drop_caught(closure).and_then(|()| Err(Box::new(reason) as Payload))
         }
-        (None, Order::Run(_)) => unreachable!("a job runs once"),
     };
     // SAFETY: the result is the job's until `done` is closed.
-    unsafe { *job.result.get() = Some(result) };
+    unsafe { (*job.result.get()).write(result) };
     job.done.close().0.deliver(Wake::Signalled);
 }
 
 /// Runs `f` as a job of `shared`, blocks the calling thread until it has ended, and hands its panic
 /// on.
 #[track_caller]
-pub(crate) fn run_from_outside<R, F>(shared: &Shared, meta: JobMeta, f: F) -> R
+pub(crate) fn run_from_outside<R, F>(shared: &Shared, f: F) -> R
 where
     R: Send,
     F: FnOnce(&Context<'_>) -> R + Send,
 {
-    let job = StackJob::new(meta, f);
+    let job = StackJob::new(Location::caller(), f);
     // SAFETY: this frame waits for the job below.
     let job_ref = unsafe { job.as_job_ref() };
     if let Err((job_ref, _)) = shared.submit(job_ref) {
-        job_ref.forget();
+        drop(job.take_closure(job_ref));
         panic!("`run` on a job system that is shutting down");
     }
     match job.wait(Blocking, Site::here("a job to end")) {

@@ -1,6 +1,7 @@
 //! Starting jobs without settings; each of these is the builder in short.
 
-use super::builder::JobBuilder;
+use super::builder::{JobBuilder, spawn_in, spawn_on};
+use super::cell::Label;
 use super::handle::{JobHandle, ScopedJobHandle};
 use super::scope::Scope;
 use crate::sched::Context;
@@ -39,7 +40,7 @@ impl Context<'_> {
         &self,
         f: impl FnOnce(&Context<'_>) -> T + Send + 'static,
     ) -> JobHandle<T> {
-        self.job().spawn(f)
+        spawn_on(self, Label::here(), None, f)
     }
 
     /// Spawns a job that `counter` counts, until it has ended, also by a panic.
@@ -62,7 +63,7 @@ impl Context<'_> {
         counter: &Counter,
         f: impl FnOnce(&Context<'_>) -> T + Send + 'static,
     ) -> JobHandle<T> {
-        self.job().counter(counter).spawn(f)
+        spawn_on(self, Label::here(), Some(counter.ticket()), f)
     }
 
     /// A continuation: a job that starts when `counter` is zero, on any worker.
@@ -141,7 +142,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         &'scope self,
         f: impl FnOnce(&Context<'_>) -> T + Send + 'scope,
     ) -> ScopedJobHandle<'scope, T> {
-        self.job().spawn(f)
+        spawn_in(self, Label::here(), None, f)
     }
 
     /// Spawns a job that `counter` counts, until it has ended, also by a panic.
@@ -165,6 +166,6 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         counter: &Counter,
         f: impl FnOnce(&Context<'_>) -> T + Send + 'scope,
     ) -> ScopedJobHandle<'scope, T> {
-        self.job().counter(counter).spawn(f)
+        spawn_in(self, Label::here(), Some(counter.ticket()), f)
     }
 }

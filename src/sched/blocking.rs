@@ -44,6 +44,7 @@ impl sealed::Sealed for Blocking {
         crate::primitive::thread::yield_now();
     }
 
+    #[inline(never)]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, _site: Site) -> Wake {
         ThreadWaiter::wait_for(source)

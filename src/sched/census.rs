@@ -4,11 +4,14 @@
 //! nothing to do. The last answer of a stall goes to the hook; a shutdown that ran out of time
 //! takes what has come in.
 
+use std::borrow::Cow;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
+use super::task::JobHeader;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicU64, Ordering};
 
@@ -139,12 +142,14 @@ impl Worker {
             // SAFETY: fibers created here live until the worker ends; pinned ones are touched only
             // by this thread.
             let local = unsafe { &fiber.as_ref().local };
-            let site = local.site.get()?;
+            // SAFETY: the site lies in a frame of the fiber, which stands still.
+            let site = unsafe { local.site.get()?.as_ref() };
             // SAFETY: the header of a waiting job lives as long as its closure runs.
-            let meta = unsafe { local.job.get().as_ref() }.map(|job| &job.meta);
+            let meta =
+                NonNull::new(local.job.get().cast_mut()).map(|job| unsafe { JobHeader::meta(job) });
             Some(WaitingJob {
-                name: meta.and_then(|meta| meta.name.as_deref().map(str::to_owned)),
-                spawned_at: meta.map(|meta| meta.spawned_at),
+                spawned_at: meta.as_ref().map(|meta| meta.spawned_at),
+                name: meta.and_then(|meta| meta.details.name.map(Cow::into_owned)),
                 waits_for: site.what,
                 waits_at: site.at,
                 worker: self.index,

@@ -1,13 +1,21 @@
 //! The context of a job: the only way to stop a fiber.
+//!
+//! **Inlined switches.** A switch is a return on one stack and a call on the other, and the processor
+//! predicts it when calls and returns pair. A function of its own around it would cost two
+//! mispredicted returns, several times the switch. So waits and yields are inlined into the job
+//! that says them. The compiler may then keep a thread-local's address in that job's frame across the
+//! switch, as it may anyway, and it stays right, because a fiber never changes its thread. With the
+//! feature `migration` it may, and the switch stands in a function of its own, so that at least
+//! nothing of the library is merged across it.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::current;
-use super::fiber::{FiberWaiter, JobFiber, Request, WaitRequest};
+use super::fiber::{FiberWaiter, JobFiber, Request};
 use super::nested;
-use super::task::JobMeta;
+use super::task::{JobHeader, JobMeta};
 use super::worker::Worker;
 use crate::wait::{Interrupted, Site, Source, Waiter, Wake, sealed};
 
@@ -104,12 +112,13 @@ impl<'f> Context<'f> {
         if self.worker().has_nothing_else() {
             return;
         }
-        self.yield_slow();
+        self.give_way();
     }
 
-    #[cold]
-    #[inline(never)]
-    fn yield_slow(&self) {
+    /// The switch of a yield, on the running fiber: see "Inlined switches" above.
+    #[cfg_attr(not(feature = "migration"), inline(always))]
+    #[cfg_attr(feature = "migration", cold, inline(never))]
+    fn give_way(&self) {
         let fiber = self.running_fiber();
         if nested::must_nest(fiber) {
             nested::turn(fiber);
@@ -135,11 +144,11 @@ impl<'f> Context<'f> {
         self.worker().has_ready_fiber()
     }
 
-    /// Whether this job runs in the system of `worker`; for spawns that find it by the thread.
-    pub(crate) fn job_meta(&self) -> Option<&JobMeta> {
+    /// How the running job is told apart.
+    fn job_meta(&self) -> Option<JobMeta> {
         let job = NonNull::new(self.fiber().local.job.get().cast_mut())?;
         // SAFETY: the header of the running job lives as long as its closure runs.
-        Some(unsafe { &job.as_ref().meta })
+        Some(unsafe { JobHeader::meta(job) })
     }
 
     /// Panics unless this is the running job's context. For what must not find that out when others
@@ -147,7 +156,7 @@ impl<'f> Context<'f> {
     ///
     /// Safe code can get at another job's context on the same thread (a wrapper that is `Send`
     /// because it checks the thread), so the worker of the context's fiber is this thread's.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn assert_running(&self) {
         if !self.worker().runs(self.fiber.cast()) {
@@ -155,7 +164,9 @@ impl<'f> Context<'f> {
         }
     }
 
-    /// The fiber, after the check that it is the one that runs here.
+    /// The fiber, after the check that it is the one that runs here. Unlike `assert_running` it
+    /// trusts nothing that another thread's worker may be writing.
+    #[inline(always)]
     fn running_fiber(&self) -> &JobFiber {
         let runs = current::worker().is_some_and(|worker| {
             // SAFETY: a thread's worker lives until the thread leaves its main loop, which
@@ -170,6 +181,7 @@ impl<'f> Context<'f> {
 }
 
 #[cold]
+#[inline(never)]
 fn foreign_context() -> ! {
     panic!(
         "a wait through a context that is not the running job's: \
@@ -180,7 +192,7 @@ fn foreign_context() -> ! {
 impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("job", &self.job_meta().map(ToString::to_string))
+            .field("job", &self.job_meta().map(|job| job.to_string()))
             .finish_non_exhaustive()
     }
 }
@@ -203,27 +215,23 @@ impl sealed::Sealed for &Context<'_> {
             // Whoever this job gives way to may need the core.
             std::thread::yield_now();
         } else {
-            self.yield_slow();
+            self.give_way();
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    /// See "Inlined switches" above.
+    #[cfg_attr(not(feature = "migration"), inline(always))]
+    #[cfg_attr(feature = "migration", cold, inline(never))]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, site: Site) -> Wake {
         let fiber = self.running_fiber();
         if nested::must_nest(fiber) {
             return nested::wait_for(fiber, source, site);
         }
-        let waiter = FiberWaiter::new();
-        let request = WaitRequest {
-            waiter: NonNull::from(&waiter),
-            source: erase(source),
-            site,
-        };
+        let waiter = FiberWaiter::new(erase(source), site);
         // SAFETY: checked above: this code runs on the fiber. The waiter and the source stay in
         // place until the fiber goes on.
-        unsafe { fiber.suspend(Request::Wait(request)) };
+        unsafe { fiber.suspend(Request::Wait(NonNull::from(&waiter))) };
         waiter.outcome()
     }
 }

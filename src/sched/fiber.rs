@@ -22,17 +22,10 @@ pub(crate) type ReadyFiber = Suspended<Jobs>;
 pub(crate) enum Request {
     /// The job lets others go first, and comes back by itself.
     Yield,
-    /// The job waits: its node is to be registered.
-    Wait(WaitRequest),
+    /// The job waits: its node is to be registered, now that the fiber has stopped.
+    Wait(NonNull<FiberWaiter>),
     /// The fiber has no job. Perhaps it has found a fiber that should go on instead.
     Idle(Option<ReadyFiber>),
-}
-
-/// A wait that is to be published, now that the fiber has stopped.
-pub(crate) struct WaitRequest {
-    pub(super) waiter: NonNull<FiberWaiter>,
-    pub(super) source: NonNull<dyn Source>,
-    pub(super) site: Site,
 }
 
 /// What the scheduler keeps in a fiber's header. Touched by the worker that the fiber
@@ -42,8 +35,8 @@ pub(crate) struct FiberLocal {
     worker: Cell<*const Worker>,
     /// The job that the fiber runs; its header lives as long as the job's closure runs.
     pub(super) job: Cell<*const JobHeader>,
-    /// What the job waits for.
-    pub(super) site: Cell<Option<Site>>,
+    /// What the job waits for: in the frame of the wait.
+    pub(super) site: Cell<Option<NonNull<Site>>>,
     /// Whether the thread was unwinding when it resumed the fiber, see `nested`.
     pub(super) resumed_unwinding: Cell<bool>,
     pub(super) span: JobSpan,
@@ -112,7 +105,7 @@ impl Protocol for Jobs {
 fn run_job(fiber: &JobFiber, job: JobRef) {
     fiber.local.job.set(job.as_ptr().as_ptr());
     fiber.local.worker().remote().stats.jobs.bump();
-    fiber.local.span.start(job.meta());
+    fiber.local.span.start(&job);
     Context::lend(fiber, |cx| job.run(cx));
     fiber.local.span.end();
     fiber.local.job.set(ptr::null());
@@ -127,15 +120,24 @@ pub(crate) struct FiberWaiter {
     /// delivers it.
     right: UnsafeCell<Option<ReadyFiber>>,
     outcome: Cell<Wake>,
+    source: NonNull<dyn Source>,
+    site: Site,
 }
 
 impl FiberWaiter {
-    pub(super) fn new() -> Self {
+    #[inline(always)]
+    pub(super) fn new(source: NonNull<dyn Source>, site: Site) -> Self {
         Self {
             node: WaitNode::new(deliver),
             right: UnsafeCell::new(None),
             outcome: Cell::new(Wake::Signalled),
+            source,
+            site,
         }
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// How the wait ended. For the fiber, when it goes on.
@@ -147,17 +149,21 @@ impl FiberWaiter {
     /// to wait for, so that it goes on at once.
     ///
     /// # Safety
-    /// `request` comes from the suspended `fiber`, and this thread runs its worker.
-    pub(super) unsafe fn publish(fiber: ReadyFiber, request: &WaitRequest) -> Option<ReadyFiber> {
+    /// `waiter` comes from the suspended `fiber`, and this thread runs its worker.
+    #[inline]
+    pub(super) unsafe fn publish(
+        fiber: ReadyFiber,
+        waiter: NonNull<FiberWaiter>,
+    ) -> Option<ReadyFiber> {
         let landing = fiber.as_ptr();
         // SAFETY: the waiter and the source lie in the fiber's frames (or outlive them), and
         // the fiber stands still: its right is at hand until it is put into the waiter, and then
         // the fiber goes on only after this function (see `Source::register` and `migrate`).
         unsafe {
-            let waiter = request.waiter;
+            let source = waiter.as_ref().source;
             landing.as_ref().local.landing.begin();
             waiter.as_ref().right.with_mut(|right| *right = Some(fiber));
-            if request.source.as_ref().register(waiter.cast()) {
+            if source.as_ref().register(waiter.cast()) {
                 return super::migrate::Landing::finish(landing);
             }
             waiter.as_ref().right.with_mut(|right| (*right).take())

@@ -10,31 +10,46 @@
 //! reads the token. `searching` is one flag: its holder searches, or has passed it on as the token
 //! `Search`. `wakes` counts the bits that have been cleared, before the token is written.
 //!
-//! **A job is pushed.**
+//! **A job is injected**, or made public because somebody wants jobs (O3).
 //! - P1. The pusher makes the job visible in its queue.
 //! - P2. `fence(SeqCst)`.
 //! - P3. If `searching` is set, or no starter sleeps, it is done.
 //! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one
 //!   the token `Search`. If no bit was left to clear it unsets `searching` and goes back to P2.
 //!
+//! **An owner pushes to its deque** (`deque`, "What a push tells").
+//! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
+//! - O2. Else it raises `limit` by a swap, says `fence(SeqCst)`, and asks whether anybody searches or any
+//!   starter sleeps. If not it is done.
+//! - O3. Else it makes jobs public, if none are, and goes on with P3.
+//!
+//! **A worker claims another's job**, or finds anything as the searcher.
+//! - C1. If it held `searching` it unsets it. `fence(SeqCst)`.
+//! - C2. If a starter sleeps and nobody searches: it lowers every owner's `limit`, says `heavy`, looks at all
+//!   queues, and if there are jobs goes on with P3.
+//!
 //! **A worker falls asleep.**
 //! - S1. If it held `searching` it unsets it.
-//! - S2. It sets its bit.
-//! - S3. `fence(SeqCst)`.
+//! - S2. It sets its bit. A starter lowers every owner's `limit`. (A searcher does so when it begins.)
+//! - S3. `heavy`, which is a `fence(SeqCst)` as well.
 //! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its
 //!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
 //! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
 //!   takes may not be the only one that was left to it.
 //!
-//! **No job is left while a starter sleeps.** Take a job of which P1 is done, and a starter that
-//! has gone through S5. The two fences are totally ordered. If S3 came first, the pusher at P3 sees
-//! the bit (or it has been cleared since, by somebody who wakes this worker). If P2 came first, S4
-//! sees the job. So the only way to leave the job is that P3 saw `searching`. Its holder then has
-//! yet to unset it, and after that does one of these: it falls asleep through S2 to S4, sees the
-//! job there, and at S6 searches again (or finds another searcher, who unsets the flag later
-//! still); it has found work, and then looks at all queues once more and notifies like a pusher
-//! (`end_search` has the fence); or it found no bit to clear in P4, and goes back to P2.
+//! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps for
+//! ever, and that a job stays where it is. Call S4, and the look of C2, a *last look*: `limit`s are lowered before it, and
+//! a `heavy` parts what it sees from what comes later. T's own S4 is one. Let E be the last of them all. After E nobody
+//! holds `searching` for ever, and who has it lets go of it by one of these: it falls asleep, which is a last look; it has found something, and
+//! comes to C2, which is a last look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E nobody gets to hold
+//! `searching` at all, and nobody holds it at E.
+//!
+//! - *The job was visible before E's barrier* (P1, or the `light` of O1). Then E saw it. E was an S4, and at S6 its worker
+//!   searches; or a C2, which goes on with P3 and sees T's bit, so that somebody searches. Both come after E.
+//! - *It was injected later.* Then P2 is after E's fence, P3 sees T's bit, and somebody searches after E.
+//! - *It was pushed later.* Then O1 sees `limit` as E or one before it has lowered it, and asks; or as an owner has raised it since.
+//!   That swap came after the lowering, so its O2 saw T's bit, and by O3 somebody searches after E. If O1 asks, it is the same.
 //!
 //! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears
 //! the home's bit if it is set: by the same argument it sees the bit or S4 sees the fiber.
@@ -45,7 +60,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::primitive::thread;
+use crate::primitive::{barrier, thread};
 use crate::wait::SpinLock;
 
 /// What a worker is told when it wakes.
@@ -106,15 +121,27 @@ impl Idle {
         // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
         // sleeper's bit or the sleeper sees the job.
         fence(Ordering::SeqCst);
-        if self.searching.load(Ordering::Relaxed) || !self.starters.any() {
-            return;
+        if self.nobody_comes() {
+            self.see_to_jobs();
         }
-        self.wake_a_searcher();
     }
 
+    /// O2: whether anybody looks or sleeps for jobs.
+    #[inline]
+    pub(crate) fn wants_jobs(&self) -> bool {
+        self.searching.load(Ordering::Relaxed) || self.starters.any()
+    }
+
+    /// C1: whether starters sleep and nobody searches.
+    #[inline]
+    pub(crate) fn nobody_comes(&self) -> bool {
+        self.starters.any() && !self.searching.load(Ordering::Relaxed)
+    }
+
+    /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs.
     #[cold]
-    fn wake_a_searcher(&self) {
-        while !self.searching.load(Ordering::Relaxed) && self.starters.any() {
+    pub(crate) fn see_to_jobs(&self) {
+        while self.nobody_comes() {
             if !self.try_search() {
                 return;
             }
@@ -159,16 +186,27 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// S2 and S3. `can_start` says that the worker has a fiber to start a job on.
-    pub(crate) fn fall_asleep(&self, worker: usize, can_start: bool) -> Asleep<'_> {
+    /// S2 and S3. `can_start` says that the worker has a fiber to start a job on; then `call_owners`
+    /// lets every push look up from now on.
+    pub(crate) fn fall_asleep(
+        &self,
+        worker: usize,
+        can_start: bool,
+        call_owners: impl FnOnce(),
+    ) -> Asleep<'_> {
         let mask = if can_start {
             &self.starters
         } else {
             &self.resumers
         };
         mask.set(worker);
-        // SeqCst: pairs with the fences in `notify_one` and `wake`.
-        fence(Ordering::SeqCst);
+        // Pairs with the fences in `notify_one` and `wake`, and with the light barriers of pushes.
+        if can_start {
+            call_owners();
+            barrier::heavy();
+        } else {
+            fence(Ordering::SeqCst);
+        }
         Asleep {
             idle: self,
             mask,

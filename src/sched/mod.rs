@@ -32,4 +32,5 @@ pub(crate) use lifecycle::{Threads, start};
 pub(crate) use migrate::Migration;
 pub(crate) use shared::{Closed, Config, Shared};
 pub use stats::{Stats, WorkerStats};
-pub(crate) use task::{JobHeader, JobMeta, JobRef, Order};
+pub(crate) use task::{Details, JobHeader, JobKind, JobMeta, JobRef, Order};
+pub(crate) use worker::Worker;

@@ -40,6 +40,8 @@ pub(super) fn must_nest(fiber: &JobFiber) -> bool {
 }
 
 /// Waits on the fiber's own stack.
+#[cold]
+#[inline(never)]
 pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wake {
     let worker = fiber.local.worker();
     let nested = Nested::new(worker);
@@ -48,8 +50,7 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
     if !unsafe { source.register(NonNull::from(&nested).cast()) } {
         return Wake::Signalled;
     }
-    fiber.local.site.set(Some(site));
-    worker.count_waiting(usize::wrapping_add);
+    worker.begin_wait(fiber, &site);
     worker.nested(|| {
         while !nested.is_over() {
             let can_start = worker.has_runner();
@@ -60,12 +61,13 @@ pub(super) fn wait_for(fiber: &JobFiber, source: &dyn Source, site: Site) -> Wak
             }
         }
     });
-    worker.count_waiting(usize::wrapping_sub);
-    fiber.local.site.set(None);
+    worker.end_wait(fiber);
     nested.outcome()
 }
 
 /// Lets one other thing go first, on the fiber's own stack.
+#[cold]
+#[inline(never)]
 pub(super) fn turn(fiber: &JobFiber) {
     let worker: &Worker = fiber.local.worker();
     worker.nested(|| {

@@ -7,7 +7,13 @@ use super::nested::Nested;
 use super::task::JobRef;
 use super::trace;
 use super::worker::{Next, Worker};
+use crate::primitive::atomic::{Ordering, fence};
+use crate::primitive::barrier;
 use crate::wait::Spin;
+
+/// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an owner that calls
+/// the library makes jobs public by itself.
+const FORCE_AFTER: u32 = 4;
 
 impl Worker {
     /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for
@@ -52,13 +58,11 @@ impl Worker {
                 idle.end_search();
                 if let Some(next) = found {
                     // Pushers have relied on this search: look for them once more.
-                    if self.shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self) {
-                        idle.notify_one();
-                    }
+                    self.pass_on();
                     return next;
                 }
             }
-            let asleep = idle.fall_asleep(self.index, can_start);
+            let asleep = idle.fall_asleep(self.index, can_start, || self.shared.call_owners());
             let stays_awake =
                 self.has_reason_to_wake(can_start, until) || self.shared.last_one_asleep();
             let token = if stays_awake {
@@ -81,8 +85,9 @@ impl Worker {
     /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at
     /// hand.
     fn search_for_a_while(&self, until: Option<&Nested>) -> Option<Option<Next>> {
+        self.shared.call_owners();
         let mut spin = Spin::start();
-        loop {
+        for pass in 0_u32.. {
             if self.has_ready_fiber()
                 || until.is_some_and(Nested::is_over)
                 || self.shared.terminated()
@@ -92,10 +97,15 @@ impl Worker {
             if let Some(next) = self.look_elsewhere(true) {
                 return Some(Some(next));
             }
+            // Force is dear, so it is used ever more rarely in one search.
+            if pass >= FORCE_AFTER && pass.is_power_of_two() && self.force_others() {
+                continue;
+            }
             if !spin.again() {
-                return None;
+                break;
             }
         }
+        None
     }
 
     fn look_elsewhere(&self, can_start: bool) -> Option<Next> {
@@ -108,20 +118,62 @@ impl Worker {
         migrate::fiber_from_elsewhere(self).map(Next::Fiber)
     }
 
-    /// Takes the oldest job of another worker, beginning with a random one. `None` means that all
-    /// deques were empty when they were looked at: a lost race is tried again.
+    /// Takes the oldest job of another worker, also one that is private.
+    pub(super) fn steal_anyhow(&self) -> Option<JobRef> {
+        loop {
+            if let Some(job) = self.steal() {
+                return Some(job);
+            }
+            if !self.force_others() {
+                return None;
+            }
+        }
+    }
+
+    /// Makes some worker's private jobs public; says whether there may be some to steal.
+    #[cold]
+    fn force_others(&self) -> bool {
+        self.others().any(|victim| {
+            let stealer = &self.shared.remotes[victim].stealer;
+            !stealer.is_empty() && stealer.force()
+        })
+    }
+
+    /// The other workers, beginning with a random one.
+    fn others(&self) -> impl Iterator<Item = usize> {
+        let (workers, own) = (self.shared.remotes.len(), self.index);
+        let first = self.rng.below(workers);
+        (first..workers)
+            .chain(0..first)
+            .filter(move |&other| other != own)
+    }
+
+    /// C2: this worker has taken something, and others may have relied on it to come for more.
+    fn pass_on(&self) {
+        let (shared, idle) = (&self.shared, &self.shared.idle);
+        // SeqCst: pairs with the fence of who falls asleep.
+        fence(Ordering::SeqCst);
+        if !idle.nobody_comes() {
+            return;
+        }
+        shared.call_owners();
+        barrier::heavy();
+        if shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self) {
+            idle.see_to_jobs();
+        }
+    }
+
+    /// Takes the oldest public job of another worker. `None` means that no deque had one when it was
+    /// looked at: a lost race is tried again.
     pub(super) fn steal(&self) -> Option<JobRef> {
         let remotes = &self.shared.remotes;
-        let first = self.rng.below(remotes.len());
-        for victim in (first..remotes.len()).chain(0..first) {
-            if victim == self.index {
-                continue;
-            }
+        for victim in self.others() {
             loop {
                 match remotes[victim].stealer.steal() {
                     Steal::Success(job) => {
                         self.remote().stats.steals.bump();
                         trace::stole(self.index, victim, &job);
+                        self.pass_on();
                         return Some(job);
                     }
                     Steal::Empty => break,

@@ -164,6 +164,13 @@ impl Shared {
         !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
     }
 
+    /// Lets the next push of every worker look up.
+    pub(super) fn call_owners(&self) {
+        for remote in &self.remotes {
+            remote.stealer.call_owner();
+        }
+    }
+
     pub(super) fn terminated(&self) -> bool {
         // Acquire: pairs with the release in `terminate`.
         self.terminated.load(Ordering::Acquire)

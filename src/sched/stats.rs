@@ -26,10 +26,12 @@ impl Tally {
         self.set(self.get().wrapping_add(more));
     }
 
+    #[inline]
     fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    #[inline]
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -14,16 +14,36 @@ use super::hooks::Hooks;
 /// How a job is told apart from others, and how it wants to be run.
 #[derive(Clone, Debug)]
 pub(crate) struct JobMeta {
-    pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) details: Details,
+}
+
+/// What is said of few jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Details {
+    pub(crate) name: Option<Cow<'static, str>>,
     #[expect(dead_code, reason = "there are no settings yet that would be heard")]
     wishes: Wishes,
+}
+
+impl Details {
+    pub(crate) const NONE: Self = Self {
+        name: None,
+        wishes: Wishes::NONE,
+    };
+
+    pub(crate) fn named(name: Cow<'static, str>) -> Self {
+        Self {
+            name: Some(name),
+            ..Self::NONE
+        }
+    }
 }
 
 /// Room for what later settings choose.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "there are no settings yet that would be heard")]
-pub(crate) struct Wishes {
+struct Wishes {
     /// How urgent the job is.
     priority: u8,
     /// How large its stack shall be.
@@ -41,33 +61,50 @@ impl Wishes {
 }
 
 impl JobMeta {
-    /// A nameless job that is spawned at `spawned_at` and wants nothing special.
-    #[inline]
-    pub(crate) const fn at(spawned_at: &'static Location<'static>) -> Self {
+    /// A job that is spawned at `spawned_at`.
+    pub(crate) fn new(spawned_at: &'static Location<'static>, details: Option<&Details>) -> Self {
         Self {
-            name: None,
             spawned_at,
-            wishes: Wishes::NONE,
+            details: details.cloned().unwrap_or(Details::NONE),
         }
+    }
+
+    /// A nameless job that wants nothing special.
+    pub(crate) fn at(spawned_at: &'static Location<'static>) -> Self {
+        Self::new(spawned_at, None)
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.details.name.as_deref()
     }
 }
 
 /// `"name" spawned at file:line:column`
 impl fmt::Display for JobMeta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
+        match self.name() {
             Some(name) => write!(f, "job {name:?} spawned at {}", self.spawned_at),
             None => write!(f, "job spawned at {}", self.spawned_at),
         }
     }
 }
 
-/// The head of every job, wherever it lies (a heap cell, the frame of a `join` or a `run`).
+/// The head of every job, wherever it lies (a slot, the frame of a `join` or a `run`): what can be
+/// done with it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct JobHeader {
-    execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
-    pub(crate) meta: JobMeta,
+    kind: &'static JobKind,
+}
+
+/// What jobs of one type have in common.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct JobKind {
+    /// Called once. It never unwinds, and is the last use of the header through the `JobRef`.
+    pub(crate) execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
+    /// Called as long as the job has not ended.
+    pub(crate) meta: unsafe fn(NonNull<JobHeader>) -> JobMeta,
 }
 
 /// What is to be done with a job.
@@ -79,14 +116,23 @@ pub(crate) enum Order<'a, 'f> {
 }
 
 impl JobHeader {
-    /// `execute` is called once, never unwinds, and is the last use of the header through the
-    /// `JobRef`.
-    #[inline]
-    pub(crate) fn new(
-        execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
-        meta: JobMeta,
-    ) -> Self {
-        Self { execute, meta }
+    #[inline(always)]
+    pub(crate) fn new(kind: &'static JobKind) -> Self {
+        Self { kind }
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> &'static JobKind {
+        self.kind
+    }
+
+    /// How the job is told apart.
+    ///
+    /// # Safety
+    /// The job has not ended.
+    pub(crate) unsafe fn meta(job: NonNull<JobHeader>) -> JobMeta {
+        // SAFETY: by contract.
+        unsafe { (job.as_ref().kind.meta)(job) }
     }
 }
 
@@ -107,9 +153,9 @@ impl JobRef {
         Self(job)
     }
 
-    pub(crate) fn meta(&self) -> &JobMeta {
+    pub(crate) fn meta(&self) -> JobMeta {
         // SAFETY: valid until it has been executed, which spends the `JobRef`.
-        unsafe { &self.0.as_ref().meta }
+        unsafe { JobHeader::meta(self.0) }
     }
 
     pub(crate) fn as_ptr(&self) -> NonNull<JobHeader> {
@@ -135,7 +181,7 @@ impl JobRef {
     fn execute(self, order: Order<'_, '_>) {
         let job = ManuallyDrop::new(self).0;
         // SAFETY: the job is valid, and executed once because the right to it is spent here.
-        unsafe { (job.as_ref().execute)(job, order) };
+        unsafe { (job.as_ref().kind.execute)(job, order) };
     }
 }
 
@@ -151,10 +197,12 @@ impl Drop for JobRef {
 
 // SAFETY: the two are inverse to each other.
 unsafe impl Word for JobRef {
+    #[inline(always)]
     fn into_raw(self) -> *mut () {
         ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
+    #[inline(always)]
     unsafe fn from_raw(raw: *mut ()) -> Self {
         // SAFETY: `raw` comes from `into_raw`, which had it from a `NonNull`.
         Self(unsafe { NonNull::new_unchecked(raw.cast()) })

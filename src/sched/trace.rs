@@ -13,7 +13,7 @@ mod on {
 
     use tracing::{Level, Span};
 
-    use crate::sched::task::{JobMeta, JobRef};
+    use crate::sched::task::JobRef;
     use crate::wait::Site;
 
     /// The span of the job that a fiber runs. It is entered while the fiber runs, and not while it
@@ -25,14 +25,15 @@ mod on {
             Self(RefCell::new(None))
         }
 
-        pub(in crate::sched) fn start(&self, job: &JobMeta) {
+        pub(in crate::sched) fn start(&self, job: &JobRef) {
+            let job = job.meta();
             let span = tracing::span!(
                 target: "rustfiber",
                 // Not the job that waits nested below, if one does.
                 parent: None,
                 Level::INFO,
                 "job",
-                name = job.name.as_deref(),
+                name = job.name(),
                 spawned_at = %job.spawned_at
             );
             *self.0.borrow_mut() = Some(span);
@@ -58,7 +59,7 @@ mod on {
         }
     }
 
-    pub(in crate::sched) fn suspended(worker: usize, site: Site) {
+    pub(in crate::sched) fn suspended(worker: usize, site: &Site) {
         tracing::trace!(target: "rustfiber", worker, waits_for = site.what, at = %site.at, "suspend");
     }
 
@@ -67,12 +68,13 @@ mod on {
     }
 
     pub(in crate::sched) fn stole(worker: usize, victim: usize, job: &JobRef) {
+        let job = job.meta();
         tracing::trace!(
             target: "rustfiber",
             worker,
             victim,
-            name = job.meta().name.as_deref(),
-            spawned_at = %job.meta().spawned_at,
+            name = job.name(),
+            spawned_at = %job.spawned_at,
             "steal"
         );
     }
@@ -84,7 +86,7 @@ mod on {
 
 #[cfg(not(feature = "tracing"))]
 mod off {
-    use crate::sched::task::{JobMeta, JobRef};
+    use crate::sched::task::JobRef;
     use crate::wait::Site;
 
     pub(in crate::sched) struct JobSpan;
@@ -95,7 +97,7 @@ mod off {
         }
 
         #[inline(always)]
-        pub(in crate::sched) fn start(&self, _job: &JobMeta) {}
+        pub(in crate::sched) fn start(&self, _job: &JobRef) {}
 
         #[inline(always)]
         pub(in crate::sched) fn end(&self) {}
@@ -108,7 +110,7 @@ mod off {
     }
 
     #[inline(always)]
-    pub(in crate::sched) fn suspended(_worker: usize, _site: Site) {}
+    pub(in crate::sched) fn suspended(_worker: usize, _site: &Site) {}
 
     #[inline(always)]
     pub(in crate::sched) fn resumed(_worker: usize) {}

@@ -41,6 +41,8 @@ pub(super) struct Turn {
     round_injected: Cell<usize>,
     /// Whether the round has yet to look for a job to steal.
     round_may_steal: Cell<bool>,
+    /// Whether the round may have jobs left to start.
+    round_has_jobs: Cell<bool>,
     /// Turns of yielded fibers that the round has left.
     round_turns: Cell<usize>,
 }
@@ -80,10 +82,17 @@ impl Worker {
             };
         }
         if can_start {
-            if let Some(job) = self.next_job_of_round() {
-                return Some(Next::Job(job));
+            let turn = &self.turn;
+            if turn.round_turns.get() == 0 {
+                self.begin_round();
             }
-            count_down(&self.turn.round_turns);
+            if turn.round_has_jobs.get() {
+                if let Some(job) = self.next_job_of_round() {
+                    return Some(Next::Job(job));
+                }
+                turn.round_has_jobs.set(false);
+            }
+            count_down(&turn.round_turns);
         }
         self.yielded.pop_front().map(Next::Fiber)
     }
@@ -106,7 +115,7 @@ impl Worker {
         match tick / TICK % 3 {
             0 => self.shared.injector.pop(),
             1 => self.oldest_own_job(),
-            _ => self.steal(),
+            _ => self.steal_anyhow(),
         }
     }
 
@@ -120,18 +129,21 @@ impl Worker {
         }
     }
 
+    fn begin_round(&self) {
+        let turn = &self.turn;
+        turn.round_end.set(self.deque.positions().1);
+        turn.round_injected.set(self.shared.injector.len());
+        turn.round_may_steal.set(true);
+        turn.round_has_jobs.set(true);
+        turn.round_turns.set(self.yielded.len());
+    }
+
     #[cold]
     fn next_job_of_round(&self) -> Option<JobRef> {
         let turn = &self.turn;
-        if turn.round_turns.get() == 0 {
-            turn.round_end.set(self.deque.bounds().1);
-            turn.round_injected.set(self.shared.injector.len());
-            turn.round_may_steal.set(true);
-            turn.round_turns.set(self.yielded.len());
-        }
         // Positions only grow at the old end, so what is below `round_end` was there when the round
         // began.
-        if self.deque.bounds().0.wrapping_sub(turn.round_end.get()) < 0 {
+        if self.deque.positions().0.wrapping_sub(turn.round_end.get()) < 0 {
             if let Some(job) = self.oldest_own_job() {
                 return Some(job);
             }
@@ -143,7 +155,7 @@ impl Worker {
             turn.round_injected.set(0);
         }
         if turn.round_may_steal.replace(false) {
-            return self.steal();
+            return self.steal_anyhow();
         }
         None
     }

@@ -1,11 +1,12 @@
 //! A worker: one thread that lets fibers go on, and what it does when they stop.
 
+use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::current;
-use super::deque::Owner;
+use super::deque::{Owner, Pushed};
 use super::fiber::{FiberLocal, FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
 use super::migrate;
 use super::shared::{Remote, Shared};
@@ -15,7 +16,9 @@ use super::turn::Turn;
 use crate::fiber::{FiberList, Resumed, Suspended};
 use crate::primitive::atomic::Ordering;
 use crate::rng::Rng;
+use crate::slots::{self, Slots};
 use crate::stack::StackError;
+use crate::wait::Site;
 
 /// What a worker does next.
 pub(super) enum Next {
@@ -33,6 +36,8 @@ pub(super) enum Next {
 pub(crate) struct Worker {
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
+    /// This worker's part of `shared`.
+    remote: NonNull<Remote>,
     /// Unstarted jobs; thieves take from the other end.
     pub(super) deque: Owner<JobRef>,
     /// Fibers that have been woken, in that order.
@@ -56,12 +61,14 @@ pub(crate) struct Worker {
     /// Why there is no stack for another fiber, if it is the system that refused.
     stack_error: Cell<Option<StackError>>,
     pub(super) census_seen: Cell<u64>,
+    slots: Slots,
 }
 
 impl Worker {
     pub(super) fn new(index: usize, shared: Arc<Shared>, deque: Owner<JobRef>) -> Self {
         let pool = migrate::Pool::new(&shared);
         Self {
+            remote: NonNull::from(&*shared.remotes[index]),
             index,
             shared,
             deque,
@@ -77,6 +84,7 @@ impl Worker {
             created: RefCell::new(Vec::new()),
             stack_error: Cell::new(None),
             census_seen: Cell::new(0),
+            slots: Slots::new(),
         }
     }
 
@@ -84,9 +92,39 @@ impl Worker {
         &self.shared
     }
 
+    /// Calls `f` with this thread's worker, if it is one, of any system.
+    pub(crate) fn with_this<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
+        // SAFETY: the thread's worker outlives every frame on the thread and its fibers.
+        f(current::worker().map(|worker| unsafe { worker.as_ref() }))
+    }
+
+    /// Memory for a job; `worker` is this thread's, if it is one.
+    #[inline(always)]
+    pub(crate) fn take_slot(worker: Option<&Worker>, layout: Layout) -> NonNull<u8> {
+        match worker {
+            Some(worker) => worker.slots.take(layout),
+            None => slots::take_alone(layout),
+        }
+    }
+
+    /// Frees what `take_slot` has given, on any thread.
+    ///
+    /// # Safety
+    /// It was given for this layout, and is used no more.
+    #[inline(always)]
+    pub(crate) unsafe fn free_slot(worker: Option<&Worker>, slot: NonNull<u8>, layout: Layout) {
+        match worker {
+            // SAFETY: by contract.
+            Some(worker) => unsafe { worker.slots.free(slot, layout) },
+            // SAFETY: by contract.
+            None => unsafe { slots::free_alone(slot, layout) },
+        }
+    }
+
     #[inline]
     pub(super) fn remote(&self) -> &Remote {
-        &self.shared.remotes[self.index]
+        // SAFETY: `shared`, which owns it, never moves it.
+        unsafe { self.remote.as_ref() }
     }
 
     /// The main loop of a worker's thread.
@@ -118,10 +156,13 @@ impl Worker {
                     migrate::yielded(self, fiber);
                     None
                 }
-                Resumed::Stopped(fiber, Request::Wait(request)) => {
-                    self.begin_wait(&fiber, request.site);
-                    // SAFETY: the request is this fiber's, which has just stopped here.
-                    unsafe { FiberWaiter::publish(fiber, &request) }
+                Resumed::Stopped(fiber, Request::Wait(waiter)) => {
+                    self.remote().stats.waits.bump();
+                    // SAFETY: the waiter is this fiber's, which has just stopped here.
+                    unsafe {
+                        self.begin_wait(fiber.fiber(), waiter.as_ref().site());
+                        FiberWaiter::publish(fiber, waiter)
+                    }
                 }
                 Resumed::Stopped(fiber, Request::Idle(other)) => {
                     self.pool.put(fiber);
@@ -142,8 +183,8 @@ impl Worker {
         local.set_worker(self);
         local.resumed_unwinding.set(std::thread::panicking());
         local.span.enter();
-        if local.site.take().is_some() {
-            self.count_waiting(usize::wrapping_sub);
+        if local.site.get().is_some() {
+            self.end_wait(fiber.fiber());
             trace::resumed(self.index);
         }
         let address = fiber.as_ptr();
@@ -152,22 +193,31 @@ impl Worker {
         let resumed = fiber.resume(NonNull::from(self));
         self.running.set(outer);
         if let Resumed::Stopped(fiber, said) = &resumed {
-            if let Request::Wait(request) = said {
-                trace::suspended(self.index, request.site);
+            if let Request::Wait(waiter) = said {
+                // SAFETY: the waiter lies in a frame of the fiber, which has just stopped.
+                trace::suspended(self.index, unsafe { waiter.as_ref() }.site());
             }
             fiber.fiber().local.span.exit();
         }
         resumed
     }
 
-    fn begin_wait(&self, fiber: &ReadyFiber, site: crate::wait::Site) {
-        self.remote().stats.waits.bump();
+    /// Notes that a fiber waits; `site` is valid until `end_wait`.
+    #[inline]
+    pub(super) fn begin_wait(&self, fiber: &JobFiber, site: &Site) {
+        fiber.local.site.set(Some(NonNull::from(site)));
         self.count_waiting(usize::wrapping_add);
-        fiber.fiber().local.site.set(Some(site));
+    }
+
+    #[inline]
+    pub(super) fn end_wait(&self, fiber: &JobFiber) {
+        fiber.local.site.set(None);
+        self.count_waiting(usize::wrapping_sub);
     }
 
     /// One fiber more or less waits.
-    pub(super) fn count_waiting(&self, change: fn(usize, usize) -> usize) {
+    #[inline]
+    fn count_waiting(&self, change: fn(usize, usize) -> usize) {
         // Only this thread writes. Release: see `Shared::nothing_left`.
         let waiting = &self.remote().waiting;
         waiting.store(
@@ -264,10 +314,32 @@ impl Worker {
     }
 
     /// Makes an unstarted job visible to everybody.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spawn(&self, job: JobRef) {
-        self.deque.push(job);
-        self.shared.idle.notify_one();
+        if self.deque.push(job) == Pushed::Look {
+            self.look_up();
+        }
+    }
+
+    /// Calls `f` if nobody but this worker can reach this job, which has not started, and keeps it so
+    /// meanwhile; says whether it did. It knows that only of the job that was spawned last.
+    #[inline]
+    pub(crate) fn while_unshared(&self, job: NonNull<super::JobHeader>, f: impl FnOnce()) -> bool {
+        let (done, pushed) = self.deque.while_private(job.as_ptr().cast(), f);
+        if pushed == Pushed::Look {
+            self.look_up();
+        }
+        done
+    }
+
+    /// O1 to O3 of `idle`.
+    #[cold]
+    #[inline(never)]
+    fn look_up(&self) {
+        let idle = &self.shared.idle;
+        if self.deque.look_up(|| idle.wants_jobs()) {
+            idle.see_to_jobs();
+        }
     }
 
     /// Takes back the job that was spawned last, if it is that one and nobody has taken it.

@@ -245,6 +245,17 @@ impl Counter {
         Ticket { core: self.core }
     }
 
+    /// As `ticket`, for a handle that is given up: its reference becomes the job's.
+    pub(crate) fn into_ticket(self) -> Ticket {
+        let core = std::mem::ManuallyDrop::new(self).core;
+        // Relaxed: as in `ticket`.
+        // SAFETY: the reference is taken over.
+        unsafe { core.as_ref() }
+            .state
+            .fetch_add(ONE, Ordering::Relaxed);
+        Ticket { core }
+    }
+
     /// Registers a continuation, which is delivered when the count is zero (at once if it is).
     ///
     /// # Safety

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
+use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::wait::{Chain, Site, Source, SpinLock, WaitList, WaitNode, WaitQueue, Waiter, Wake};
 
 /// Something that happens, and can be waited for.
@@ -46,12 +47,25 @@ pub struct Event {
 enum Kind {
     /// Closed while it is set.
     Manual(WaitList),
-    Auto(SpinLock<Auto>),
+    Auto(Auto),
 }
 
+/// `is_set` is written under the lock, and only while nobody waits.
 struct Auto {
-    is_set: bool,
-    waiters: WaitQueue,
+    is_set: AtomicBool,
+    waiters: SpinLock<WaitQueue>,
+}
+
+impl Auto {
+    /// Unsets the event under its lock; says whether it was set.
+    fn take(&self) -> bool {
+        // Relaxed: the lock orders it.
+        let was_set = self.is_set.load(Ordering::Relaxed);
+        if was_set {
+            self.is_set.store(false, Ordering::Relaxed);
+        }
+        was_set
+    }
 }
 
 impl Event {
@@ -81,10 +95,10 @@ impl Event {
     #[must_use]
     pub fn auto() -> Self {
         Self {
-            kind: Kind::Auto(SpinLock::new(Auto {
-                is_set: false,
-                waiters: WaitQueue::new(),
-            })),
+            kind: Kind::Auto(Auto {
+                is_set: AtomicBool::new(false),
+                waiters: SpinLock::new(WaitQueue::new()),
+            }),
         }
     }
 
@@ -103,9 +117,11 @@ impl Event {
         // be gone then.
         let woken = match &self.kind {
             Kind::Manual(waiters) => waiters.close().0,
-            Kind::Auto(auto) => auto.with(|auto| {
-                let first = auto.waiters.pop();
-                auto.is_set |= first.is_none();
+            Kind::Auto(auto) => auto.waiters.with(|waiters| {
+                let first = waiters.pop();
+                if first.is_none() {
+                    auto.is_set.store(true, Ordering::Relaxed);
+                }
                 Chain::of(first)
             }),
         };
@@ -123,7 +139,7 @@ impl Event {
     pub fn reset(&self) {
         match &self.kind {
             Kind::Manual(waiters) => waiters.reopen(),
-            Kind::Auto(auto) => auto.with(|auto| auto.is_set = false),
+            Kind::Auto(auto) => auto.waiters.with(|_| _ = auto.take()),
         }
     }
 
@@ -132,7 +148,7 @@ impl Event {
     pub fn is_set(&self) -> bool {
         match &self.kind {
             Kind::Manual(waiters) => waiters.is_closed(),
-            Kind::Auto(auto) => auto.with(|auto| auto.is_set),
+            Kind::Auto(auto) => auto.waiters.with(|_| auto.is_set.load(Ordering::Relaxed)),
         }
     }
 
@@ -155,6 +171,7 @@ impl Event {
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
+    #[inline]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
         who.check();
@@ -165,10 +182,14 @@ impl Event {
     }
 
     /// Whether a waiter may go through without waiting; an auto event is unset by that.
+    #[inline]
     fn passes(&self) -> bool {
         match &self.kind {
             Kind::Manual(waiters) => waiters.is_closed(),
-            Kind::Auto(auto) => auto.with(|auto| std::mem::take(&mut auto.is_set)),
+            // Relaxed: whoever finds it unset looks again under the lock, when it registers.
+            Kind::Auto(auto) => {
+                auto.is_set.load(Ordering::Relaxed) && auto.waiters.with(|_| auto.take())
+            }
         }
     }
 }
@@ -182,12 +203,12 @@ impl Source for Event {
         match &self.kind {
             // SAFETY: by contract.
             Kind::Manual(waiters) => unsafe { waiters.push(node) },
-            Kind::Auto(auto) => auto.with(|auto| {
-                if std::mem::take(&mut auto.is_set) {
+            Kind::Auto(auto) => auto.waiters.with(|waiters| {
+                if auto.take() {
                     return false;
                 }
                 // SAFETY: by contract.
-                unsafe { auto.waiters.push(node) };
+                unsafe { waiters.push(node) };
                 true
             }),
         }

@@ -11,6 +11,7 @@ pub use event::Event;
 use crate::wait::{Site, Source, Waiter, Wake};
 
 /// Waits for `source`, with no way to be interrupted so far.
+#[inline(always)]
 fn wait_for<W: Waiter>(who: W, source: &dyn Source, site: Site) -> Wake {
     who.wait_for(source, site)
 }

@@ -173,6 +173,18 @@ impl WaitList {
         )
     }
 
+    /// Closes the list, unless it carries the mark; says whether it does.
+    ///
+    /// For a list whose mark says that its owner is gone: then nobody can reach it but the caller.
+    #[inline]
+    pub(crate) fn close_unless_marked(&self) -> (Chain, bool) {
+        // Acquire: pairs with the release in `mark`.
+        if Word(self.word.load(Ordering::Acquire)).has(MARK) {
+            return (Chain::EMPTY, true);
+        }
+        self.close()
+    }
+
     /// Opens a closed list again.
     pub(crate) fn reopen(&self) {
         let _ = self.update(|word| {
@@ -182,11 +194,27 @@ impl WaitList {
     }
 
     /// Sets the mark; says whether the list was closed before.
+    #[inline]
     #[must_use]
     pub(crate) fn mark(&self) -> bool {
         let marked = self.update(|word| Some(Word::new(word.node(), word.tags() | MARK)));
         let (Ok(word) | Err(word)) = marked;
         word.has(CLOSED)
+    }
+
+    /// As `mark`, for a list that nobody else can reach, and that is open.
+    ///
+    /// # Safety
+    /// No other thread touches the list meanwhile.
+    #[inline]
+    pub(crate) unsafe fn mark_alone(&self) {
+        // Relaxed: whoever reaches the list later does by what is released later.
+        let word = Word(self.word.load(Ordering::Relaxed));
+        debug_assert!(!word.has(CLOSED));
+        self.word.store(
+            Word::new(word.node(), word.tags() | MARK).0,
+            Ordering::Relaxed,
+        );
     }
 
     /// Detaches all waiters of a list that stays open.
@@ -301,6 +329,7 @@ impl WaitList {
 
     /// Exchanges the word for `change(word)` until it succeeds or `change` declines.
     /// Returns the word that was replaced, or the one that was declined.
+    #[inline]
     fn update(&self, mut change: impl FnMut(Word) -> Option<Word>) -> Result<Word, Word> {
         // Acquire: a declined word may be a closed one, see `is_closed`.
         let mut seen = self.word.load(Ordering::Acquire);
@@ -328,6 +357,8 @@ struct Look {
     found: Chain,
 }
 
+// Only where it asserts: elsewhere a list has no destructor to run.
+#[cfg(debug_assertions)]
 impl Drop for WaitList {
     fn drop(&mut self) {
         let word = Word(self.word.load(Ordering::Relaxed));

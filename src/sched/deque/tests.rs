@@ -28,6 +28,57 @@ fn success(steal: Steal<Token>) -> Option<Token> {
     }
 }
 
+/// How elements come to be public.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    /// Without asymmetric barriers: at once.
+    Eager,
+    /// By the owner, since somebody always wants some.
+    Wanted,
+    /// By force alone.
+    Forced,
+}
+
+const MODES: [Mode; 3] = [Mode::Eager, Mode::Wanted, Mode::Forced];
+
+/// The owner's end, in one of the modes.
+struct End {
+    owner: Owner<Token>,
+    mode: Mode,
+}
+
+impl std::ops::Deref for End {
+    type Target = Owner<Token>;
+
+    fn deref(&self) -> &Owner<Token> {
+        &self.owner
+    }
+}
+
+impl End {
+    fn starting_at(position: isize, mode: Mode) -> (Self, Stealer<Token>) {
+        let (owner, stealer) = starting_at(position, matches!(mode, Mode::Eager));
+        (Self { owner, mode }, stealer)
+    }
+
+    fn put(&self, token: Token) {
+        if self.owner.push(token) == Pushed::Look {
+            let is_wanted = !matches!(self.mode, Mode::Forced);
+            assert_eq!(self.owner.look_up(|| is_wanted), is_wanted);
+        }
+    }
+}
+
+/// Takes the oldest element, by force if it must be.
+fn steal(stealer: &Stealer<Token>) -> Steal<Token> {
+    match stealer.steal() {
+        Steal::Empty if stealer.is_empty() => Steal::Empty,
+        Steal::Empty if stealer.force() => stealer.steal(),
+        Steal::Empty => Steal::Retry,
+        stolen => stolen,
+    }
+}
+
 #[cfg(not(loom))]
 mod plain {
     use std::sync::Barrier;
@@ -35,136 +86,155 @@ mod plain {
     use std::thread;
 
     use super::*;
+    use crate::primitive::atomic::Ordering::{Acquire, Release};
 
-    fn full() -> (Owner<Token>, Stealer<Token>) {
-        holding(1..FIRST_CAPACITY + 1)
+    fn full(mode: Mode) -> (End, Stealer<Token>) {
+        holding(mode, 1..FIRST_CAPACITY + 1)
     }
 
-    fn holding(numbers: std::ops::Range<usize>) -> (Owner<Token>, Stealer<Token>) {
-        let (owner, stealer) = deque();
-        numbers.for_each(|n| owner.push(Token(n)));
+    fn holding(mode: Mode, numbers: std::ops::Range<usize>) -> (End, Stealer<Token>) {
+        let (owner, stealer) = End::starting_at(0, mode);
+        numbers.for_each(|n| owner.put(Token(n)));
         (owner, stealer)
     }
 
-    fn drain(owner: &Owner<Token>) -> Vec<usize> {
+    fn drain(owner: &End) -> Vec<usize> {
         std::iter::from_fn(|| owner.pop()).map(|t| t.0).collect()
     }
 
     #[test]
     fn smoke() {
-        let (owner, stealer) = deque();
-        assert!(owner.is_empty() && stealer.is_empty());
-        assert_eq!(owner.pop(), None);
-        assert_eq!(owner.take_oldest(), Steal::Empty);
-        assert_eq!(stealer.steal(), Steal::Empty);
+        for mode in MODES {
+            let (owner, stealer) = End::starting_at(0, mode);
+            assert!(owner.is_empty() && stealer.is_empty());
+            assert_eq!(owner.pop(), None);
+            assert_eq!(owner.take_oldest(), Steal::Empty);
+            assert_eq!(steal(&stealer), Steal::Empty);
 
-        owner.push(Token(1));
-        assert!(!owner.is_empty() && !stealer.is_empty());
-        assert_eq!(owner.pop(), Some(Token(1)));
-        assert_eq!(owner.pop(), None);
+            owner.put(Token(1));
+            assert!(!owner.is_empty() && !stealer.is_empty());
+            assert_eq!(owner.pop(), Some(Token(1)));
+            assert_eq!(owner.pop(), None);
 
-        owner.push(Token(2));
-        assert_eq!(stealer.clone().steal(), Steal::Success(Token(2)));
-        assert_eq!(owner.pop(), None);
-        assert_eq!(stealer.steal(), Steal::Empty);
+            owner.put(Token(2));
+            assert_eq!(steal(&stealer.clone()), Steal::Success(Token(2)));
+            assert_eq!(owner.pop(), None);
+            assert_eq!(steal(&stealer), Steal::Empty);
+        }
     }
 
     #[test]
     fn owner_pops_newest_first() {
-        let (owner, _stealer) = holding(1..6);
-        assert_eq!(drain(&owner), [5, 4, 3, 2, 1]);
+        for mode in MODES {
+            let (owner, _stealer) = holding(mode, 1..6);
+            assert_eq!(drain(&owner), [5, 4, 3, 2, 1]);
+        }
     }
 
     #[test]
     fn others_take_oldest_first() {
-        let (owner, stealer) = holding(1..5);
-        assert_eq!(stealer.steal(), Steal::Success(Token(1)));
-        assert_eq!(owner.take_oldest(), Steal::Success(Token(2)));
-        assert_eq!(stealer.steal(), Steal::Success(Token(3)));
-        assert_eq!(owner.pop(), Some(Token(4)));
-        assert!(owner.is_empty());
+        for mode in MODES {
+            let (owner, stealer) = holding(mode, 1..5);
+            assert_eq!(steal(&stealer), Steal::Success(Token(1)));
+            assert_eq!(owner.take_oldest(), Steal::Success(Token(2)));
+            assert_eq!(steal(&stealer), Steal::Success(Token(3)));
+            assert_eq!(owner.pop(), Some(Token(4)));
+            assert!(owner.is_empty());
+        }
     }
 
     #[test]
     fn pop_if_takes_only_the_newest() {
-        let (owner, stealer) = holding(1..4);
-        assert_eq!(owner.pop_if(word(2)), None);
-        assert_eq!(owner.pop_if(word(3)), Some(Token(3)));
-        assert_eq!(owner.pop_if(word(3)), None);
-        assert_eq!(owner.pop_if(word(2)), Some(Token(2)));
-        assert_eq!(stealer.steal(), Steal::Success(Token(1)));
-        assert_eq!(owner.pop_if(word(1)), None, "its word is still in the slot");
-        assert_eq!(owner.pop_if(ptr::null_mut()), None);
-        assert!(owner.is_empty());
+        for mode in MODES {
+            let (owner, stealer) = holding(mode, 1..4);
+            assert_eq!(owner.pop_if(word(2)), None);
+            assert_eq!(owner.pop_if(word(3)), Some(Token(3)));
+            assert_eq!(owner.pop_if(word(3)), None);
+            assert_eq!(owner.pop_if(word(2)), Some(Token(2)));
+            assert_eq!(steal(&stealer), Steal::Success(Token(1)));
+            assert_eq!(owner.pop_if(word(1)), None, "its word is still in the slot");
+            assert_eq!(owner.pop_if(ptr::null_mut()), None);
+            assert!(owner.is_empty());
+        }
     }
 
     #[test]
     fn bounds_tell_when_all_of_a_moment_are_gone() {
-        let (owner, stealer) = holding(1..4);
-        let (_, then) = owner.bounds();
-        owner.push(Token(4));
-        assert_eq!(owner.len(), 4);
-        for expected in 1..4 {
-            assert!(stealer.top() < then);
-            assert_eq!(stealer.steal(), Steal::Success(Token(expected)));
+        for mode in MODES {
+            let (owner, stealer) = holding(mode, 1..4);
+            let (_, then) = owner.positions();
+            owner.put(Token(4));
+            assert_eq!(owner.len(), 4);
+            for expected in 1..4 {
+                assert!(stealer.top() < then);
+                assert_eq!(steal(&stealer), Steal::Success(Token(expected)));
+            }
+            assert_eq!((stealer.top(), owner.positions()), (then, (then, then + 1)));
+            assert_eq!(owner.pop(), Some(Token(4)));
+            let (top, bottom) = owner.positions();
+            assert!(top == bottom && top >= then);
         }
-        assert_eq!((stealer.top(), owner.bounds()), (then, (then, then + 1)));
-        assert_eq!(owner.pop(), Some(Token(4)));
-        assert_eq!(owner.bounds(), (then + 1, then + 1));
     }
 
     #[test]
     fn keeps_its_capacity_while_thieves_keep_up() {
-        let (owner, stealer) = full();
-        for n in 1..100 * FIRST_CAPACITY {
-            assert_eq!(stealer.steal(), Steal::Success(Token(n)));
-            owner.push(Token(n + FIRST_CAPACITY));
+        for mode in MODES {
+            let (owner, stealer) = holding(mode, 1..FIRST_CAPACITY);
+            for n in 1..100 * FIRST_CAPACITY {
+                assert_eq!(steal(&stealer), Steal::Success(Token(n)));
+                owner.put(Token(n + FIRST_CAPACITY - 1));
+            }
+            // One slot is always free, for the next push.
+            assert_eq!(owner.capacity(), FIRST_CAPACITY);
+            assert_eq!(drain(&owner).len(), FIRST_CAPACITY - 1);
         }
-        assert_eq!(owner.capacity(), FIRST_CAPACITY);
-        assert_eq!(drain(&owner).len(), FIRST_CAPACITY);
     }
 
     #[test]
     fn grows_at_every_offset() {
-        for offset in 0..=FIRST_CAPACITY {
-            let (owner, stealer) = full();
-            let many = 5 * FIRST_CAPACITY;
-            for n in 1..=offset {
-                assert_eq!(stealer.steal(), Steal::Success(Token(n)));
+        for mode in MODES {
+            for offset in 0..=FIRST_CAPACITY {
+                let (owner, stealer) = full(mode);
+                let many = 5 * FIRST_CAPACITY;
+                for n in 1..=offset {
+                    assert_eq!(steal(&stealer), Steal::Success(Token(n)));
+                }
+                (FIRST_CAPACITY + 1..=many).for_each(|n| owner.put(Token(n)));
+                assert!(owner.capacity() >= owner.len());
+                assert_eq!(steal(&stealer), Steal::Success(Token(offset + 1)));
+                assert!(drain(&owner).into_iter().eq((offset + 2..=many).rev()));
             }
-            (FIRST_CAPACITY + 1..=many).for_each(|n| owner.push(Token(n)));
-            assert!(owner.capacity() >= owner.len());
-            assert_eq!(stealer.steal(), Steal::Success(Token(offset + 1)));
-            assert!(drain(&owner).into_iter().eq((offset + 2..=many).rev()));
         }
     }
 
     #[test]
     fn positions_wrap_around() {
-        let many = 3 * FIRST_CAPACITY;
-        for before in 0..many {
-            let start = isize::MAX.wrapping_sub_unsigned(before);
-            let (owner, stealer) = starting_at(start);
-            assert!(owner.is_empty() && stealer.is_empty());
-            (1..=many).for_each(|n| owner.push(Token(n)));
-            assert_eq!(owner.len(), many);
-            assert!(!stealer.is_empty());
-            for n in 1..=FIRST_CAPACITY {
-                assert_eq!(stealer.steal(), Steal::Success(Token(n)));
+        for mode in MODES {
+            let many = 3 * FIRST_CAPACITY;
+            for before in 0..many {
+                let start = isize::MAX.wrapping_sub_unsigned(before);
+                let (owner, stealer) = End::starting_at(start, mode);
+                assert!(owner.is_empty() && stealer.is_empty());
+                (1..=many).for_each(|n| owner.put(Token(n)));
+                assert_eq!(owner.len(), many);
+                assert!(!stealer.is_empty());
+                for n in 1..=FIRST_CAPACITY {
+                    assert_eq!(steal(&stealer), Steal::Success(Token(n)));
+                }
+                assert_eq!(
+                    owner.take_oldest(),
+                    Steal::Success(Token(FIRST_CAPACITY + 1))
+                );
+                assert_eq!(owner.pop_if(word(many)), Some(Token(many)));
+                assert!(
+                    drain(&owner)
+                        .into_iter()
+                        .eq((FIRST_CAPACITY + 2..many).rev())
+                );
+                assert_eq!(steal(&stealer), Steal::Empty);
+                let (top, bottom) = owner.positions();
+                assert_eq!(top, bottom);
             }
-            assert_eq!(
-                owner.take_oldest(),
-                Steal::Success(Token(FIRST_CAPACITY + 1))
-            );
-            assert_eq!(owner.pop_if(word(many)), Some(Token(many)));
-            assert!(
-                drain(&owner)
-                    .into_iter()
-                    .eq((FIRST_CAPACITY + 2..many).rev())
-            );
-            assert_eq!(stealer.steal(), Steal::Empty);
-            let end = start.wrapping_add_unsigned(FIRST_CAPACITY + 2);
-            assert_eq!(owner.bounds(), (end, end));
         }
     }
 
@@ -176,7 +246,7 @@ mod plain {
         ignore = "the assertion that fails on purpose leaks the buffer, and the sanitizer says so"
     )]
     fn a_dropped_deque_must_be_empty() {
-        drop(holding(1..3));
+        drop(holding(Mode::Wanted, 1..3));
     }
 
     /// Elements that were taken, and how often.
@@ -215,8 +285,8 @@ mod plain {
     }
 
     /// Lets `owner_part` run against `thieves` that steal until it is over and all is taken.
-    fn against_thieves(thieves: usize, count: usize, owner_part: fn(&Owner<Token>, &Seen)) {
-        let (owner, stealer) = starting_at(isize::MAX.wrapping_sub_unsigned(count / 4));
+    fn against_thieves(mode: Mode, thieves: usize, count: usize, owner_part: fn(&End, &Seen)) {
+        let (owner, stealer) = End::starting_at(isize::MAX.wrapping_sub_unsigned(count / 4), mode);
         let seen = Seen::new(count);
         let over = AtomicBool::new(false);
         let ready = Barrier::new(thieves + 1);
@@ -225,7 +295,7 @@ mod plain {
             for turn in 1_usize.. {
                 // Read first: what is found empty after that stays so.
                 let over = over.load(Acquire);
-                match stealer.steal() {
+                match steal(&stealer) {
                     Steal::Success(token) => seen.take(token),
                     Steal::Empty if over => break,
                     Steal::Empty | Steal::Retry if turn % 256 == 0 => thread::yield_now(),
@@ -254,60 +324,68 @@ mod plain {
 
     #[test]
     fn stress_mixed() {
-        for thieves in 1..4 {
-            against_thieves(thieves, 1_000_000, |owner, seen| {
-                let mut unpushed = (0..seen.times.len()).peekable();
-                let mut state = 1;
-                while let Some(&next_push) = unpushed.peek() {
-                    let pushes = next(&mut state, 5) as usize;
-                    (unpushed.by_ref().take(pushes)).for_each(|n| owner.push(Token(n)));
-                    let newest = word((next_push + pushes).saturating_sub(1));
-                    for _ in 0..next(&mut state, 5) {
-                        let token = match next(&mut state, 8) {
-                            0 => success(owner.take_oldest()),
-                            1..4 => owner.pop_if(newest),
-                            _ => owner.pop(),
-                        };
-                        token.into_iter().for_each(|token| seen.take(token));
+        for mode in MODES {
+            for thieves in 1..4 {
+                against_thieves(mode, thieves, 1_000_000, |owner, seen| {
+                    let mut unpushed = (0..seen.times.len()).peekable();
+                    let mut state = 1;
+                    while let Some(&next_push) = unpushed.peek() {
+                        let pushes = next(&mut state, 5) as usize;
+                        (unpushed.by_ref().take(pushes)).for_each(|n| owner.put(Token(n)));
+                        let newest = word((next_push + pushes).saturating_sub(1));
+                        for _ in 0..next(&mut state, 5) {
+                            let token = match next(&mut state, 8) {
+                                0 => success(owner.take_oldest()),
+                                1..4 => owner.pop_if(newest),
+                                _ => owner.pop(),
+                            };
+                            token.into_iter().for_each(|token| seen.take(token));
+                        }
                     }
-                }
-            });
+                });
+            }
         }
     }
 
     #[test]
     fn stress_last_element() {
-        for thieves in 1..4 {
-            against_thieves(thieves, 1_000_000, |owner, seen| {
-                for n in 0..seen.times.len() {
-                    owner.push(Token(n));
-                    owner.pop_if(word(n)).into_iter().for_each(|t| seen.take(t));
-                    assert!(owner.is_empty(), "it is taken by now");
-                }
-            });
+        for mode in MODES {
+            for thieves in 1..4 {
+                against_thieves(mode, thieves, 1_000_000, |owner, seen| {
+                    for n in 0..seen.times.len() {
+                        owner.put(Token(n));
+                        owner.pop_if(word(n)).into_iter().for_each(|t| seen.take(t));
+                        assert!(owner.is_empty(), "it is taken by now");
+                    }
+                });
+            }
         }
     }
 
     #[test]
     fn stress_few_elements() {
-        for thieves in 1..4 {
-            against_thieves(thieves, 1_000_000, |owner, seen| {
-                for n in (0..seen.times.len()).step_by(4) {
-                    (n..n + 4).for_each(|n| owner.push(Token(n)));
-                    while let Some(token) = owner.pop() {
-                        seen.take(token);
+        for mode in MODES {
+            for thieves in 1..4 {
+                against_thieves(mode, thieves, 1_000_000, |owner, seen| {
+                    for n in (0..seen.times.len()).step_by(4) {
+                        (n..n + 4).for_each(|n| owner.put(Token(n)));
+                        while let Some(token) = owner.pop() {
+                            seen.take(token);
+                        }
                     }
-                }
-            });
+                });
+            }
         }
     }
 
     #[test]
     fn stress_growth() {
-        for thieves in [1, 2, 3].repeat(5) {
-            against_thieves(thieves, 50_000, |owner, seen| {
-                (0..seen.times.len()).for_each(|n| owner.push(Token(n)));
-            });
+        for mode in MODES {
+            for thieves in [1, 2, 3].repeat(5) {
+                against_thieves(mode, thieves, 50_000, |owner, seen| {
+                    (0..seen.times.len()).for_each(|n| owner.put(Token(n)));
+                });
+            }
         }
     }
 }
@@ -344,14 +422,15 @@ mod model {
 
     /// The owner's end with the payloads.
     struct Side {
-        owner: Owner<Token>,
+        owner: End,
+        stealer: Stealer<Token>,
         payloads: Arc<Payloads>,
     }
 
     impl Side {
         fn push(&self, number: usize) {
             self.payloads.advance(number, FRESH, PUSHED);
-            self.owner.push(Token(number));
+            self.owner.put(Token(number));
         }
 
         fn pop(&self) {
@@ -387,14 +466,32 @@ mod model {
         before: fn(&Side),
         owner_part: fn(&Side),
     ) {
+        explore_in(Mode::Eager, preemptions, count, steals, before, owner_part);
+        // These have more steps: a bound keeps them short.
+        explore_in(Mode::Wanted, Some(3), count, steals, before, owner_part);
+        explore_in(Mode::Forced, Some(3), count, steals, before, owner_part);
+    }
+
+    fn explore_in(
+        mode: Mode,
+        preemptions: Option<usize>,
+        count: usize,
+        steals: &'static [usize],
+        before: fn(&Side),
+        owner_part: fn(&Side),
+    ) {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = preemptions;
         builder.max_duration = None::<Duration>;
         builder.check(move || {
-            let (owner, stealer) = starting_at(isize::MAX - 1);
+            let (owner, stealer) = End::starting_at(isize::MAX - 1, mode);
             let payloads = (0..count).map(|_| UnsafeCell::new(FRESH)).collect();
             let payloads = Arc::new(Payloads(payloads));
-            let side = Side { owner, payloads };
+            let side = Side {
+                owner,
+                stealer: stealer.clone(),
+                payloads,
+            };
             before(&side);
             let thieves: Vec<_> = steals
                 .iter()
@@ -402,7 +499,7 @@ mod model {
                     let stealer = stealer.clone();
                     let payloads = Arc::clone(&side.payloads);
                     thread::spawn(move || {
-                        for token in (0..tries).filter_map(|_| success(stealer.steal())) {
+                        for token in (0..tries).filter_map(|_| success(steal(&stealer))) {
                             payloads.advance(token.0, PUSHED, TAKEN);
                         }
                     })
@@ -431,7 +528,7 @@ mod model {
 
     #[test]
     fn loom_position_is_used_again() {
-        explore(None, 3, &[2], nothing, |side| {
+        explore(Some(4), 3, &[2], nothing, |side| {
             side.push(0);
             side.pop();
             side.push(1);
@@ -509,6 +606,41 @@ mod model {
         explore(None, 2, &[1], both, |side| {
             side.take_oldest();
             side.pop();
+        });
+    }
+
+    /// The owner returns into what a thief is making public, and pushes there again.
+    #[test]
+    fn loom_pops_against_force() {
+        let three = |side: &Side| (0..3).for_each(|n| side.push(n));
+        explore_in(Mode::Forced, Some(4), 4, &[1], three, |side| {
+            side.pop();
+            side.pop();
+            side.push(3);
+            side.pop();
+        });
+    }
+
+    /// Two thieves: one forces at a time, and what one has made public the other takes.
+    #[test]
+    fn loom_two_thieves_force() {
+        let three = |side: &Side| (0..3).for_each(|n| side.push(n));
+        explore_in(Mode::Forced, Some(3), 3, &[1, 1], three, |side| {
+            side.pop();
+            side.pop();
+        });
+    }
+
+    /// The owner makes elements private again while a thief takes them.
+    #[test]
+    fn loom_reclaiming_against_a_thief() {
+        let three_public = |side: &Side| {
+            (0..5).for_each(|n| side.push(n));
+            assert!(side.stealer.force());
+            (0..2).for_each(|_| side.pop());
+        };
+        explore_in(Mode::Forced, Some(4), 5, &[2], three_public, |side| {
+            (0..3).for_each(|_| side.pop());
         });
     }
 }

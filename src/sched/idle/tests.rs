@@ -24,8 +24,8 @@ mod plain {
     #[test]
     fn push_wakes_one_starter_for_the_search() {
         let idle = idle(3);
-        let resumer = idle.fall_asleep(0, false);
-        let starter = idle.fall_asleep(2, true);
+        let resumer = idle.fall_asleep(0, false, || ());
+        let starter = idle.fall_asleep(2, true, || ());
         idle.notify_one();
         assert_eq!(starter.park(), Token::Search);
         assert!(!idle.try_search(), "the token carries `searching`");
@@ -39,7 +39,7 @@ mod plain {
     fn push_wakes_nobody_while_one_searches() {
         let idle = idle(2);
         assert!(idle.try_search());
-        let sleeper = idle.fall_asleep(1, true);
+        let sleeper = idle.fall_asleep(1, true, || ());
         idle.notify_one();
         assert_eq!(sleeper.cancel(), Token::Look);
         idle.end_search();
@@ -49,11 +49,11 @@ mod plain {
     #[test]
     fn cancel_takes_a_token_that_is_on_its_way() {
         let idle = idle(1);
-        let asleep = idle.fall_asleep(0, true);
+        let asleep = idle.fall_asleep(0, true, || ());
         idle.notify_one();
         assert_eq!(asleep.cancel(), Token::Search);
         idle.end_search();
-        assert_eq!(idle.fall_asleep(0, true).cancel(), Token::Look);
+        assert_eq!(idle.fall_asleep(0, true, || ()).cancel(), Token::Look);
         assert_eq!(idle.wakes(), 2);
     }
 
@@ -63,7 +63,7 @@ mod plain {
         let asleep: Vec<_> = (0..70)
             .map(|worker| {
                 assert!(!idle.everyone_sleeps());
-                idle.fall_asleep(worker, worker % 2 == 0)
+                idle.fall_asleep(worker, worker % 2 == 0, || ())
             })
             .collect();
         assert!(idle.everyone_sleeps());
@@ -127,7 +127,7 @@ mod model {
 
         /// S2 to S5, with `busy` for S4.
         fn sleep(&self, worker: usize, can_start: bool, busy: bool) -> Token {
-            let asleep = self.idle.fall_asleep(worker, can_start);
+            let asleep = self.idle.fall_asleep(worker, can_start, || ());
             let token = if busy
                 || (can_start && holds(&self.jobs))
                 || self.inbox.as_ref().is_some_and(holds)
@@ -277,7 +277,7 @@ mod model {
         };
         let thread = sleeper.thread().clone();
         system.idle.beds[worker].thread.with(|t| *t = Some(thread));
-        let _ = system.idle.fall_asleep(worker, true);
+        let _ = system.idle.fall_asleep(worker, true, || ());
         sleeper
     }
 
@@ -385,7 +385,7 @@ mod model {
                 // It runs, and its next sleep shows what it has done.
                 system.jobs.store(1, Ordering::Release);
                 system.jobs.store(2, Ordering::Release);
-                let last = system.idle.fall_asleep(1, false);
+                let last = system.idle.fall_asleep(1, false, || ());
                 system.slept.fetch_add(1, Ordering::Relaxed);
                 last.park();
             });
@@ -396,7 +396,7 @@ mod model {
                 system.idle.wake(1);
             });
             system.idle.move_in(0);
-            let observer = system.idle.fall_asleep(0, false);
+            let observer = system.idle.fall_asleep(0, false, || ());
             let wakes = system.idle.wakes();
             if system.idle.everyone_sleeps() {
                 let jobs = system.jobs.load(Ordering::Acquire);
@@ -414,5 +414,117 @@ mod model {
             join([sleeper]);
             system.is_at_rest();
         });
+    }
+
+    /// An owner's deque and a worker that takes all from it. The owner is busy for ever when it has
+    /// pushed.
+    mod owner {
+        use super::*;
+        use crate::sched::deque::{Owner, Pushed, Steal, Stealer, Word, deque};
+
+        struct Job;
+
+        // SAFETY: there is nothing in it.
+        unsafe impl Word for Job {
+            fn into_raw(self) -> *mut () {
+                std::ptr::dangling_mut()
+            }
+
+            unsafe fn from_raw(_: *mut ()) -> Self {
+                Job
+            }
+        }
+
+        struct Pair {
+            idle: Idle,
+            stealer: Stealer<Job>,
+        }
+
+        impl Pair {
+            fn push(&self, owner: &Owner<Job>) {
+                if owner.push(Job) == Pushed::Look && owner.look_up(|| self.idle.wants_jobs()) {
+                    self.idle.see_to_jobs();
+                }
+            }
+
+            /// As the searcher, or when it falls asleep again.
+            fn take(&self) -> bool {
+                match self.stealer.steal() {
+                    Steal::Success(Job) => true,
+                    _ => {
+                        self.stealer.force() && matches!(self.stealer.steal(), Steal::Success(Job))
+                    }
+                }
+            }
+
+            /// C1 and C2.
+            fn pass_on(&self) {
+                fence(Ordering::SeqCst);
+                if self.idle.nobody_comes() {
+                    self.stealer.call_owner();
+                    barrier::heavy();
+                    if !self.stealer.is_empty() {
+                        self.idle.see_to_jobs();
+                    }
+                }
+            }
+
+            fn next(&self, worker: usize) {
+                let mut searching = self.idle.try_search();
+                loop {
+                    if searching {
+                        self.stealer.call_owner();
+                        let found = self.take();
+                        self.idle.end_search();
+                        if found {
+                            return self.pass_on();
+                        }
+                    }
+                    let call = || self.stealer.call_owner();
+                    let asleep = self.idle.fall_asleep(worker, true, call);
+                    let token = if self.stealer.is_empty() {
+                        asleep.park()
+                    } else {
+                        asleep.cancel()
+                    };
+                    searching = token == Token::Search
+                        || (!self.stealer.is_empty() && self.idle.try_search());
+                }
+            }
+        }
+
+        /// Each worker takes one of as many jobs, and is busy for ever then.
+        fn explore_workers(preemptions: usize, workers: usize) {
+            explore(preemptions, move || {
+                let (owner, stealer) = deque();
+                let pair = Arc::new(Pair {
+                    idle: Idle::new(workers),
+                    stealer,
+                });
+                let threads: Vec<_> = (0..workers)
+                    .map(|worker| {
+                        let pair = Arc::clone(&pair);
+                        thread::spawn(move || {
+                            pair.idle.move_in(worker);
+                            pair.next(worker);
+                        })
+                    })
+                    .collect();
+                (0..workers).for_each(|_| pair.push(&owner));
+                threads.into_iter().for_each(|t| t.join().unwrap());
+                assert!(owner.is_empty());
+            });
+        }
+
+        #[test]
+        fn loom_pushes_of_an_owner_against_falling_asleep() {
+            explore_workers(3, 1);
+        }
+
+        /// The second push may not ask, and whoever takes the first job must look for it.
+        #[test]
+        fn loom_pushes_of_an_owner_against_two_workers() {
+            explore_workers(2, 2);
+        }
     }
 }

@@ -1,0 +1,85 @@
+//! A store-load barrier for two sides of which one is hot.
+//!
+//! Two threads that each write one thing and then read the other's must not both miss: each needs
+//! a full barrier in between, which costs as much as ten ordinary instructions. Where the system
+//! can make *another thread's* processor execute a barrier, the hot side does without: it says
+//! [`light`], which only keeps the compiler from moving anything, and the other side says
+//! [`heavy`], a system call that takes microseconds while other threads run.
+//!
+//! **The promise.** Let a thread say `light` at `L` and another say `heavy` at `H`, and let
+//! [`is_asymmetric`] be true. Then either everything before `L` is visible after `H`, or everything
+//! before `H` is visible after `L`. Between two threads that say `heavy` it is a `SeqCst` fence.
+//!
+//! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and where
+//! the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies on it
+//! takes another way. In a model both are `SeqCst` fences.
+
+pub(crate) use imp::{heavy, is_asymmetric, light};
+
+#[cfg(all(target_os = "linux", not(loom)))]
+mod imp {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{Ordering, compiler_fence, fence};
+
+    use crate::unwind::abort;
+
+    /// Of `linux/membarrier.h`.
+    const QUERY: libc::c_int = 0;
+    const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+    const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+    /// Whether this process has registered for the expedited command.
+    pub(crate) fn is_asymmetric() -> bool {
+        static REGISTERED: OnceLock<bool> = OnceLock::new();
+        *REGISTERED.get_or_init(|| {
+            let known = membarrier(QUERY);
+            known > 0
+                && known & libc::c_long::from(PRIVATE_EXPEDITED) != 0
+                && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn light() {
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    #[cold]
+    pub(crate) fn heavy() {
+        fence(Ordering::SeqCst);
+        if !is_asymmetric() {
+            return;
+        }
+        if membarrier(PRIVATE_EXPEDITED) != 0 {
+            // A registered process is refused only when the kernel is out of memory.
+            let error = std::io::Error::last_os_error();
+            abort(format_args!("the kernel refuses a membarrier ({error})"));
+        }
+        fence(Ordering::SeqCst);
+    }
+
+    fn membarrier(command: libc::c_int) -> libc::c_long {
+        // SAFETY: the call takes two numbers beside the command and touches no memory of ours.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(loom))))]
+mod imp {
+    use crate::primitive::atomic::{Ordering, fence};
+
+    pub(crate) fn is_asymmetric() -> bool {
+        cfg!(loom)
+    }
+
+    #[inline(always)]
+    pub(crate) fn light() {
+        if cfg!(loom) {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn heavy() {
+        fence(Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,126 @@
+//! The end of the thieves.
+
+use super::{Bounds, Shared, Word};
+use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::primitive::{Arc, barrier};
+
+/// What came of an attempt to take the oldest element.
+#[must_use = "a stolen element is lost unless it is used"]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Steal<T> {
+    /// The element, now the caller's.
+    Success(T),
+    /// There was none, or none that is public.
+    Empty,
+    /// Someone else took it first; there may be more.
+    Retry,
+}
+
+/// The end of the thieves; any number of threads may hold one.
+pub(crate) struct Stealer<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for Stealer<T> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared }
+    }
+}
+
+impl<T: Word> Stealer<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self { shared }
+    }
+
+    /// Takes the oldest public element.
+    pub(crate) fn steal(&self) -> Steal<T> {
+        // SeqCst: see the ledger.
+        let top = self.shared.top.load(SeqCst);
+        super::seq_cst_in_model();
+        let public = self.shared.bounds().public_from(top);
+        if public <= 0 {
+            return Steal::Empty;
+        }
+        // Acquire: pairs with the Release in `grow`. After `bounds`: step 7.
+        let buffer = self.shared.open.buffer.load(Acquire);
+        // SAFETY: buffers are valid as long as `shared`.
+        let raw = unsafe { &*buffer }.slot(top).load(Relaxed);
+        if !self.shared.claim(top) {
+            return Steal::Retry;
+        }
+        if public == 1 {
+            self.call_owner();
+        }
+        // SAFETY: by steps 6 and 7 `raw` is the element at `top`, and the claim makes this its
+        // only taker.
+        Steal::Success(unsafe { T::from_raw(raw) })
+    }
+
+    /// Makes half of the private elements public, also while the owner is elsewhere; says whether
+    /// there may be something to steal then. It costs some microseconds, and the owner's processor
+    /// about as much.
+    #[cold]
+    pub(crate) fn force(&self) -> bool {
+        let open = &self.shared.open;
+        // Acquire: pairs with the release of the last holder below.
+        if self.shared.eager || open.forcing.swap(true, Acquire) {
+            return false;
+        }
+        let forced = self.force_alone();
+        open.forcing.store(false, Release);
+        forced
+    }
+
+    /// Steps 8 and 9, for the one thief that holds `forcing`.
+    fn force_alone(&self) -> bool {
+        let bounds = self.shared.bounds();
+        let (top, bottom) = self.shared.ends();
+        if bounds.public_from(top) > 0 {
+            return true;
+        }
+        let start = bounds.private_start(top);
+        let private = bottom.wrapping_sub(start);
+        if private <= 0 {
+            return false;
+        }
+        let wanted = start.wrapping_add(private - private / 2);
+        let announced = Bounds::new(wanted, start);
+        if !self.shared.replace_bounds(bounds, announced) {
+            return true;
+        }
+        barrier::heavy();
+        // Acquire: pairs with the Release in `push` and `pop`: the slots below `bottom` are written.
+        let bottom = self.shared.bottom.load(Acquire);
+        let surplus = wanted.wrapping_sub(bottom).max(0);
+        let end = wanted.wrapping_sub(surplus);
+        let end = if end.wrapping_sub(start) > 0 {
+            end
+        } else {
+            start
+        };
+        // If it fails, the owner has parted the deque anew.
+        self.shared.replace_bounds(announced, Bounds::at(end));
+        true
+    }
+
+    /// Lets the owner's next push look up.
+    pub(crate) fn call_owner(&self) {
+        // Not above the position of any push to come.
+        let low = self.shared.top.load(Relaxed);
+        // Release: pairs with the swap in `make_room`.
+        self.shared.open.limit.store(low, Release);
+    }
+
+    /// Whether there was nothing to steal a moment ago, by force or without.
+    pub(crate) fn is_empty(&self) -> bool {
+        let (top, bottom) = self.shared.ends();
+        bottom.wrapping_sub(top) <= 0
+    }
+
+    /// The position of the oldest element; it never falls.
+    #[cfg(test)]
+    pub(crate) fn top(&self) -> isize {
+        self.shared.top.load(Relaxed)
+    }
+}
