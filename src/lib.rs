@@ -64,7 +64,7 @@ mod system;
 
 pub use builder::Builder;
 pub use error::{BuildError, ShutdownError, Stall, Waiting};
-pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError};
+pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{Counter, CounterHold, Event, channel};
 pub use system::{Handle, JobSystem};

@@ -45,14 +45,30 @@ impl Context<'_> {
         A: Send,
         B: Send,
     {
+        self.join_at(Site::here("the other half of a join"), a, b)
+    }
+
+    /// `join` for a caller that knows better what is waited for, and where.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn join_at<A, B>(
+        &self,
+        site: Site,
+        a: impl FnOnce(&Context<'_>) -> A + Send,
+        b: impl FnOnce(&Context<'_>) -> B + Send,
+    ) -> (A, B)
+    where
+        A: Send,
+        B: Send,
+    {
         self.assert_running();
-        let right = StackJob::new(Location::caller(), b);
+        let right = StackJob::new(site.at, b);
         // SAFETY: this frame takes the job back, or waits for it, before it is left: nothing
         // between here and there unwinds.
         self.worker().spawn(unsafe { right.as_job_ref() });
         let a = match unwind::catch(|| a(self)) {
             Ok(a) => a,
-            Err(first) => self.resume_first(first, self.finish(&right)),
+            Err(first) => self.resume_first(site.at, first, self.finish(&right, site)),
         };
         // The worker is read again: `a` may have waited.
         let b = match self.worker().take_back(right.as_ptr()) {
@@ -60,18 +76,17 @@ impl Context<'_> {
                 let b = right.take_closure(job);
                 unwind::catch(|| b(self))
             }
-            None => self.wait_for_half(&right),
+            None => self.wait_for_half(&right, site),
         };
         match b {
             Ok(b) => (a, b),
-            Err(first) => self.resume_first(first, Ok(a)),
+            Err(first) => self.resume_first(site.at, first, Ok(a)),
         }
     }
 
     /// Runs the right half, or waits for it.
     #[cold]
-    #[track_caller]
-    fn finish<B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
+    fn finish<B, F>(&self, right: &StackJob<B, F>, site: Site) -> Result<B, Payload>
     where
         B: Send,
         F: FnOnce(&Context<'_>) -> B + Send,
@@ -81,28 +96,32 @@ impl Context<'_> {
                 let b = right.take_closure(job);
                 unwind::catch(|| b(self))
             }
-            None => self.wait_for_half(right),
+            None => self.wait_for_half(right, site),
         }
     }
 
     #[cold]
     #[inline(never)]
-    #[track_caller]
-    fn wait_for_half<B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
+    fn wait_for_half<B, F>(&self, right: &StackJob<B, F>, site: Site) -> Result<B, Payload>
     where
         B: Send,
         F: FnOnce(&Context<'_>) -> B + Send,
     {
-        right.wait(self, Site::here("the other half of a join"))
+        right.wait(self, site)
     }
 
     /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to
     /// the hook.
     #[cold]
-    #[track_caller]
-    fn resume_first<T>(&self, first: Payload, other: Result<T, Payload>) -> ! {
+    fn resume_first<T>(
+        &self,
+        at: &'static Location<'static>,
+        first: Payload,
+        other: Result<T, Payload>,
+    ) -> ! {
         if let Err(second) = other.and_then(unwind::drop_caught) {
-            self.report(second);
+            let meta = JobMeta::at(at);
+            self.hooks().unclaimed(Panicked::new(second, &meta));
         }
         resume_unwind(first)
     }

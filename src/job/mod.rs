@@ -4,6 +4,7 @@ mod builder;
 mod cell;
 mod handle;
 mod join;
+mod loops;
 mod panic;
 mod scope;
 mod stack_job;
@@ -12,6 +13,7 @@ mod then;
 
 pub use builder::{JobBuilder, SpawnError};
 pub use handle::{JobHandle, ScopedJobHandle};
+pub use loops::WithGrain;
 pub use panic::JobPanic;
 pub use scope::Scope;
 pub(crate) use stack_job::run_from_outside;

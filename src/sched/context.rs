@@ -79,6 +79,12 @@ impl<'f> Context<'f> {
         self.fiber().local.worker()
     }
 
+    /// Whether this worker's queue has no job that another worker could take: two loads.
+    #[inline]
+    pub(crate) fn has_no_jobs_to_share(&self) -> bool {
+        self.worker().deque.is_empty()
+    }
+
     /// Lets everything else that is ready go first, and comes back by itself.
     ///
     /// The job goes to the back of its worker's queue. A job that yields until another job,
