@@ -97,8 +97,11 @@ impl<'a, T: Send> Elements for Items<'a, T> {
     #[inline]
     fn fold<A>(self, start: A, mut f: impl FnMut(A, Self::Item) -> A) -> A {
         let mut so_far = start;
-        for (n, item) in self.items.iter_mut().enumerate() {
-            so_far = f(so_far, (self.first + n, item));
+        // A counter of its own: LLVM may make it as narrow as `f` needs it.
+        let mut index = self.first;
+        for item in self.items {
+            so_far = f(so_far, (index, item));
+            index += 1;
         }
         so_far
     }
@@ -153,8 +156,10 @@ impl<'a, T: Send> Elements for Chunks<'a, T> {
     #[inline]
     fn fold<A>(self, start: A, mut f: impl FnMut(A, Self::Item) -> A) -> A {
         let mut so_far = start;
-        for (n, chunk) in self.items.chunks_mut(self.chunk_len).enumerate() {
-            so_far = f(so_far, (self.first + n, chunk));
+        let mut index = self.first;
+        for chunk in self.items.chunks_mut(self.chunk_len) {
+            so_far = f(so_far, (index, chunk));
+            index += 1;
         }
         so_far
     }

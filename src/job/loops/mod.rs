@@ -8,7 +8,7 @@
 //!   be worth a wake-up, and then gives half of what is left away whenever its worker has nothing
 //!   else that others could take;
 //! - `tree`, for an explicit grain, and for few elements: halved until a piece fits the grain,
-//!   whoever runs what. So each piece is open to other workers before the first one begins.
+//!   whoever runs what. A job runs no piece before all others that it holds can be stolen.
 //!
 //! Both split by `join` alone. A join takes its caller's frame once for each time that the elements
 //! are halved, so at most 64 deep; what a frame holds does not depend on the size of the closures

@@ -68,7 +68,7 @@ fn piece<E: Elements, B: Body<E>>(
         if left.len() == 0 || work.is_stopped() {
             break None;
         }
-        pace.measure();
+        pace.measure(left.len());
         if shall_split(cx, &left, pace) {
             break Some(left.halve());
         }

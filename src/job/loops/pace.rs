@@ -1,52 +1,58 @@
 //! How many elements a job runs between two looks at the clock.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a step shall take: long beside reading the clock (about 20 ns) and looking at the deque, short
-/// beside waking a worker (about 8 us), whom a step keeps waiting for its share. A guess.
-const STEP: Duration = Duration::from_micros(2);
+/// How long a step shall take: long beside reading the clock (about 20 ns) and looking at the
+/// deque, short beside waking a worker (about 8 µs). A guess.
+const STEP_NANOS: usize = 2_000;
 
-/// How long a loop runs before it asks for help. A loop shorter than a few times this would end before a
-/// worker that is woken for it begins. A guess.
-const OPENING: Duration = Duration::from_micros(2);
+/// What it costs to wake a worker, in the worker that wakes. Measured where this was written; a
+/// guess elsewhere.
+const WAKE_NANOS: usize = 8_000;
 
-/// A step has at most so many times the elements of the one before: how fast the last ones were says little
-/// about the next. A guess.
-const GROWTH: usize = 8;
+/// When the speed of a young loop is known well enough to foresee its end. A guess.
+const KNOWN_NANOS: usize = 2_000;
 
-/// A step has at most this part of all elements, for the same reason: else the first cheap ones could make
-/// one step of all the others. A guess.
+/// A step has at most so many times the elements of the one before: how fast the last ones were
+/// says little about the next. A guess.
+const GROWTH: usize = 16;
+
+/// A step has at most this part of all elements, for the same reason: a few cheap ones in front
+/// must not make all the others one step. A guess.
 const LARGEST_PART: usize = 4;
 
 /// The speed of a loop, as one of its jobs has measured it.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
-    /// The next step, in elements; at least one.
+    /// The elements of the next step; at least one.
     step: usize,
-    most: usize,
-    /// When the opening began, unless it is over.
-    opening: Option<Instant>,
+    /// The most that a step may have.
+    limit: usize,
+    /// Whether the loop is too young to ask for help.
+    opening: bool,
+    /// How long the opening has lasted.
+    spent: usize,
     /// When the current step began.
-    last: Instant,
+    began: Instant,
 }
 
 impl Pace {
     /// The pace of a loop over `len` elements that begins now.
     #[inline]
     pub(super) fn opening(len: usize) -> Self {
-        let now = Instant::now();
         Self {
             step: 1,
-            most: (len / LARGEST_PART).max(1),
-            opening: Some(now),
-            last: now,
+            limit: (len / LARGEST_PART).max(1),
+            opening: true,
+            spent: 0,
+            began: Instant::now(),
         }
     }
 
     /// Whether the loop is too young to ask for help.
     #[inline]
     pub(super) fn is_opening(&self) -> bool {
-        self.opening.is_some()
+        self.opening
     }
 
     #[inline]
@@ -57,26 +63,41 @@ impl Pace {
     /// The first step of a piece begins.
     #[inline]
     pub(super) fn begin(&mut self) {
-        // The opening has just looked.
+        // The opening's has begun with the loop.
         if !self.is_opening() {
-            self.last = Instant::now();
+            self.began = Instant::now();
         }
     }
 
-    /// A full step is over.
-    pub(super) fn measure(&mut self) {
+    /// A step is over, and the next one begins; so many elements are `left`.
+    #[inline]
+    pub(super) fn measure(&mut self, left: usize) {
         let now = Instant::now();
-        self.step = self.next_step(now - self.last);
-        self.last = now;
-        self.opening = self.opening.filter(|&began| now - began < OPENING);
+        let took = (now - self.began).as_nanos() as usize;
+        self.began = now;
+        if self.opening {
+            self.spent = self.spent.saturating_add(took);
+            let foreseen = left.saturating_mul(took) / self.step;
+            self.opening = self.still_opening(foreseen);
+        }
+        self.step = self.next_step(took);
     }
 
-    /// How many elements fill a step, if the last ones took so long. (Also when they waited: others can
-    /// run what is left meanwhile.)
-    fn next_step(&self, took: Duration) -> usize {
-        let took = took.as_nanos().max(1) as usize;
-        let fits = self.step.saturating_mul(STEP.as_nanos() as usize) / took;
-        let limit = self.step.saturating_mul(GROWTH).min(self.most);
+    /// Help is worth its price when two wake-ups would fit into what is left. Who can't foresee
+    /// that asks when as much time is spent as a wake-up costs: so a loop never takes twice what
+    /// it would have taken had it known, for having asked too late or in vain.
+    #[inline]
+    fn still_opening(&self, foreseen: usize) -> bool {
+        let is_long = self.spent >= KNOWN_NANOS && foreseen >= 2 * WAKE_NANOS;
+        self.spent < WAKE_NANOS && !is_long
+    }
+
+    /// How many elements fill a step, if the last ones took so long. A wait of theirs counts: the
+    /// more often they wait, the sooner others are to get their share.
+    #[inline]
+    fn next_step(&self, took: usize) -> usize {
+        let fits = self.step.saturating_mul(STEP_NANOS) / took.max(1);
+        let limit = self.step.saturating_mul(GROWTH).min(self.limit);
         fits.clamp(1, limit)
     }
 }

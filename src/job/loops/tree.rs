@@ -10,8 +10,8 @@ use crate::sched::Context;
 /// Halves `elements` until a piece has at most `grain`, and puts the results together in that
 /// tree. `None` if the loop was stopped first.
 ///
-/// Down to the first piece nothing runs, so all others are in the queue, or under other workers'
-/// hands, before it begins: elements that wait for each other, in pieces of their own, meet.
+/// Nothing runs on the way down to a piece, so all others that this job holds are in the queue by
+/// then: elements that wait for each other, in pieces of their own, meet.
 pub(super) fn run<E: Elements, B: Body<E>>(
     cx: &Context<'_>,
     work: &Work<'_, B>,
