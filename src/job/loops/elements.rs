@@ -97,11 +97,10 @@ impl<'a, T: Send> Elements for Items<'a, T> {
     #[inline]
     fn fold<A>(self, start: A, mut f: impl FnMut(A, Self::Item) -> A) -> A {
         let mut so_far = start;
-        // A counter of its own: LLVM may make it as narrow as `f` needs it.
-        let mut index = self.first;
-        for item in self.items {
+        // The index runs along, rather than being added up from two: LLVM makes it as narrow as
+        // `f` needs it. It comes second, so that it stops in time.
+        for (item, index) in self.items.iter_mut().zip(self.first..) {
             so_far = f(so_far, (index, item));
-            index += 1;
         }
         so_far
     }
@@ -156,10 +155,8 @@ impl<'a, T: Send> Elements for Chunks<'a, T> {
     #[inline]
     fn fold<A>(self, start: A, mut f: impl FnMut(A, Self::Item) -> A) -> A {
         let mut so_far = start;
-        let mut index = self.first;
-        for chunk in self.items.chunks_mut(self.chunk_len) {
+        for (chunk, index) in self.items.chunks_mut(self.chunk_len).zip(self.first..) {
             so_far = f(so_far, (index, chunk));
-            index += 1;
         }
         so_far
     }

@@ -10,8 +10,9 @@ use crate::sched::Context;
 
 /// Parallel loops in pieces of at most so many elements: from [`Context::with_grain`].
 ///
-/// The loop is halved, the left half the smaller one, until at most the grain's number of elements is
-/// left, whoever has time for them. A worker runs no piece before all others that it holds can be taken.
+/// The loop is halved, the left half the smaller one, until at most the grain's number of elements
+/// is left, whoever has time for them. A worker runs no piece before all others that it holds can
+/// be taken.
 ///
 /// ```
 /// use rustfiber::JobSystem;
@@ -115,11 +116,11 @@ impl<'a, 'f> WithGrain<'a, 'f> {
         self.par_chunks_mut_init(slice, chunk_len, || (), f);
     }
 
-    /// [`Context::par_map_reduce`] in a tree that depends on the length of the range and on the grain
-    /// alone: the result is the same, to the last bit, for any number of workers.
+    /// [`Context::par_map_reduce`] in a tree that depends on the length of the range and on the
+    /// grain alone: the result is the same, to the last bit, for any number of workers.
     ///
-    /// A range of more elements than the grain is cut in two, `len / 2` elements on the left, and the
-    /// results of both become `reduce(left, right)`. Any other is a piece, and its result
+    /// A range of more elements than the grain is cut in two, `len / 2` elements on the left, and
+    /// the results of both become `reduce(left, right)`. Any other is a piece, and its result
     /// `reduce(.. reduce(reduce(identity(), map(first)), map(second)) .., map(last))`.
     ///
     /// # Panics
@@ -153,7 +154,8 @@ impl<'a, 'f> WithGrain<'a, 'f> {
         self.par_map_reduce_init(range, || (), identity, map, reduce)
     }
 
-    /// [`Context::par_for_init`] in pieces of at most the grain's number of indices, with a state each.
+    /// [`Context::par_for_init`] in pieces of at most the grain's number of indices, with a state
+    /// each.
     ///
     /// # Panics
     /// As [`Context::par_for_init`].
@@ -178,8 +180,8 @@ impl<'a, 'f> WithGrain<'a, 'f> {
         each(self.cx, Some(self.grain), Indices::from(range), init, f);
     }
 
-    /// [`Context::par_for_each_init`] in pieces of at most the grain's number of elements, with a state
-    /// each.
+    /// [`Context::par_for_each_init`] in pieces of at most the grain's number of elements, with a
+    /// state each.
     ///
     /// # Panics
     /// As [`Context::par_for_each_init`].
@@ -207,8 +209,8 @@ impl<'a, 'f> WithGrain<'a, 'f> {
         each(self.cx, Some(self.grain), Items::from(items), init, f);
     }
 
-    /// [`Context::par_chunks_mut_init`] in pieces of at most the grain's number of chunks, with a state
-    /// each.
+    /// [`Context::par_chunks_mut_init`] in pieces of at most the grain's number of chunks, with a
+    /// state each.
     ///
     /// # Panics
     /// As [`Context::par_chunks_mut_init`].

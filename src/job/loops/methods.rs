@@ -10,34 +10,35 @@ use crate::sched::Context;
 
 /// # Parallel loops
 ///
-/// A loop runs in *pieces*: consecutive elements that one job goes through in order. `f` is lent the
-/// context of that job: it may wait, yield, join, or run loops of its own.
+/// A loop runs in *pieces*: consecutive elements that one job goes through in order. `f` is lent
+/// the context of that job: it may wait, yield, join, or run loops of its own.
 ///
 /// - A loop over many elements begins in the calling job, alone. If it is not over after some
 ///   microseconds, and enough is left, it offers half of that to other workers, and again whenever
 ///   all that it has offered has been taken. A loop over a thousand cheap elements never touches a
 ///   queue; one over millions keeps every worker busy.
 /// - A loop over few elements (at most 64, or at most eight for each worker) is taken for one over
-///   coarse elements. Each of them is a piece of its own, which a worker that has time can take while
-///   others run.
-/// - [`with_grain`](Self::with_grain) sets the size of the pieces. Each of them, too, can be taken at
-///   any time. It is also for loops over many elements of which a few, nobody knows which, take very
-///   much longer than the others.
+///   coarse elements. Each of them is a piece of its own, which a worker that has time can take
+///   while others run.
+/// - [`with_grain`](Self::with_grain) sets the size of the pieces. Each of them, too, can be taken
+///   at any time. It is also for loops over many elements of which a few, nobody knows which, take
+///   very much longer than the others.
 ///
-/// **Panics.** A loop ends with the first panic of one of its closures, after whatever else had begun
-/// has ended, and with it all borrows. Further panics go to the
-/// [`on_panic`](crate::Builder::on_panic) hook. Each element has been run at most once. Of the others,
-/// any may not have been run: pieces not yet begun are left out, and those under way may stop between
-/// two elements.
+/// **Panics.** A loop ends with the first panic of one of its closures, after whatever else had
+/// begun has ended, and with it all borrows. Further panics go to the
+/// [`on_panic`](crate::Builder::on_panic) hook. Each element has been run at most once. Of the
+/// others, any may not have been run: pieces not yet begun are left out, and those under way may
+/// stop between two elements.
 ///
-/// **Deadlocks.** An element that waits for a later one of the same piece waits for ever. Elements that
-/// wait for each other need pieces of their own: few elements, or a grain of 1. If they hold their
-/// workers while they do (a [`std::sync::Barrier`]), there must be as many workers.
+/// **Deadlocks.** An element that waits for a later one of the same piece waits for ever. Elements
+/// that wait for each other need pieces of their own: few elements, or a grain of 1. If they hold
+/// their workers while they do (a [`std::sync::Barrier`]), there must be as many workers.
 impl<'f> Context<'f> {
-    /// Calls `f` with each index of `range`, in parallel, and returns when all have been dealt with.
+    /// Calls `f` with each index of `range`, in parallel, and returns when all have been dealt
+    /// with.
     ///
-    /// A range that ends before it starts is empty, as it is for an iterator. How the work is split,
-    /// and where it can block: see [parallel loops](#parallel-loops).
+    /// A range that ends before it starts is empty, as it is for an iterator. How the work is
+    /// split, and where it can block: see [parallel loops](#parallel-loops).
     ///
     /// # Panics
     /// With the first panic of `f`: see [parallel loops](#parallel-loops). And if this is not the
@@ -64,8 +65,8 @@ impl<'f> Context<'f> {
         each(self, None, Indices::from(range), || (), f);
     }
 
-    /// Calls `f` with each element of `items`, and its index, in parallel, and returns when all have
-    /// been dealt with.
+    /// Calls `f` with each element of `items`, and its index, in parallel, and returns when all
+    /// have been dealt with.
     ///
     /// # Panics
     /// As [`par_for`](Self::par_for).
@@ -91,11 +92,11 @@ impl<'f> Context<'f> {
         each(self, None, Items::from(items), || (), f);
     }
 
-    /// Calls `f` with each chunk of `slice`, and its index among the chunks, in parallel, and returns
-    /// when all have been dealt with.
+    /// Calls `f` with each chunk of `slice`, and its index among the chunks, in parallel, and
+    /// returns when all have been dealt with.
     ///
-    /// Each chunk has `chunk_len` elements, but for the last one, which may have fewer. The chunks are
-    /// the elements of the loop: up to 64 of them are each a job.
+    /// Each chunk has `chunk_len` elements, but for the last one, which may have fewer. The chunks
+    /// are the elements of the loop: up to 64 of them are each a job.
     ///
     /// # Panics
     /// If `chunk_len` is 0. And as [`par_for`](Self::par_for).
@@ -129,18 +130,18 @@ impl<'f> Context<'f> {
 
     /// Maps each index of `range` to a result, in parallel, and reduces all of them to one.
     ///
-    /// The results are reduced in the order of the range, in some tree: `reduce` must be associative,
-    /// but need not be commutative. A piece begins with the result of `identity` and adds those of its
-    /// elements, so `identity` is called once for each piece, and once if `range` is empty;
-    /// `reduce(identity(), x)` must be `x`.
+    /// The results are reduced in the order of the range, in some tree: `reduce` must be
+    /// associative, but need not be commutative. A piece begins with the result of `identity` and
+    /// adds those of its elements, so `identity` is called once for each piece, and once if `range`
+    /// is empty; `reduce(identity(), x)` must be `x`.
     ///
     /// Which tree it is depends on who had time. Where that shows, as in the last bits of a sum of
     /// floats, the results of two calls can differ; those of
     /// [`with_grain(..).par_map_reduce`](WithGrain::par_map_reduce) do not.
     ///
     /// # Panics
-    /// As [`par_for`](Self::par_for), for all three closures. Results that a panic has overtaken are
-    /// dropped.
+    /// As [`par_for`](Self::par_for), for all three closures. Results that a panic has overtaken
+    /// are dropped.
     ///
     /// # Examples
     /// ```
@@ -171,8 +172,8 @@ impl<'f> Context<'f> {
         map_reduce(self, None, indices, || (), identity, map, reduce)
     }
 
-    /// The same loops in pieces of at most `grain` elements, each of which a worker that has time can
-    /// take while others run.
+    /// The same loops in pieces of at most `grain` elements, each of which a worker that has time
+    /// can take while others run.
     ///
     /// # Panics
     /// If `grain` is 0.

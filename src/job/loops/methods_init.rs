@@ -9,9 +9,9 @@ use crate::sched::Context;
 /// # Loops with a state
 ///
 /// The `_init` forms of the [parallel loops](#parallel-loops) give each piece a state of its own: a
-/// buffer to reuse, a generator of random numbers, a connection. `init` makes it in the job that runs
-/// the piece, where it is lent to each of the piece's elements and then dropped; so it need not be
-/// `Send`. No two elements have it at the same time, also when one of them waits.
+/// buffer to reuse, a generator of random numbers, a connection. `init` makes it in the job that
+/// runs the piece, where it is lent to each of the piece's elements and then dropped; so it need
+/// not be `Send`. No two elements have it at the same time, also when one of them waits.
 ///
 /// How many states are made depends on how the loop is split: none for no elements, one for each
 /// piece. A piece ends where the loop is split, so a long loop may make some in each job.

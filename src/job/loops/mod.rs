@@ -1,12 +1,13 @@
 //! Parallel loops.
 //!
-//! A loop is a [`Body`](body::Body), what is done with the elements, and [`Elements`](elements::Elements),
-//! something that can be cut in two. It runs as *pieces*: a piece is a run of consecutive elements that
-//! one job goes through, with one state and one result so far. There are two ways to find the pieces:
+//! A loop is a [`Body`](body::Body), what is done with the elements, and
+//! [`Elements`](elements::Elements), something that can be cut in two. It runs as *pieces*: a piece
+//! is a run of consecutive elements that one job goes through, with one state and one result so
+//! far. There are two ways to find the pieces:
 //!
-//! - `on_demand`, for loops over many elements: the calling job goes on alone until it has proved to
-//!   be worth a wake-up, and then gives half of what is left away whenever its worker has nothing
-//!   else that others could take;
+//! - `on_demand`, for loops over many elements: the calling job goes on alone until it has proved
+//!   to be worth a wake-up, and then gives half of what is left away whenever its worker has
+//!   nothing else that others could take;
 //! - `tree`, for an explicit grain, and for few elements: halved until a piece fits the grain,
 //!   whoever runs what. A job runs no piece before all others that it holds can be stolen.
 //!

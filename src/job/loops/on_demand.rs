@@ -7,8 +7,8 @@
 //! left goes there. So a loop is split about as often as something of it is stolen.
 //!
 //! The paper finds how many elements make a step by trial, for each loop; here the clock tells, see
-//! `pace`. And before the first split comes an opening: a push costs nanoseconds, but waking a worker
-//! for it costs microseconds, so a loop that is over before that touches no queue.
+//! `pace`. And before the first split comes an opening: a push costs nanoseconds, but waking a
+//! worker for it costs microseconds, so a loop that is over before that touches no queue.
 
 use super::body::Body;
 use super::elements::Elements;
