@@ -306,6 +306,20 @@ fn handles(jobs: &JobSystem) {
     });
 }
 
+/// In pieces of their own, in pieces of the loop's choice, alone; with and without a state and a result.
+fn loops(jobs: &JobSystem) {
+    let mut items = vec![0_u32; 1_000];
+    jobs.run(|cx| {
+        allocates_nothing("loops", || {
+            cx.par_for(0..10, |_, _| ());
+            cx.par_for_each(&mut items, |_, _, item| *item += 1);
+            let loops = cx.with_grain(100);
+            loops.par_chunks_mut_init(&mut items, 2, || 0, |_, chunks, _, _| *chunks += 1);
+            cx.par_map_reduce(0..items.len(), || 0, |_, i| items[i], u32::max);
+        });
+    });
+}
+
 /// What the other checks rely on.
 fn an_allocation_is_noticed(jobs: &JobSystem) {
     let before = ALLOCATIONS.load(Ordering::Relaxed);
@@ -329,4 +343,6 @@ fn waits_and_yields_allocate_nothing() {
         yields(&jobs);
     }
     joins_with_a_stolen_half(&counted_system(2));
+    // With more workers, the halves that are stolen are those of joins.
+    loops(&counted_system(1));
 }

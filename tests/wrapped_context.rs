@@ -77,6 +77,22 @@ fn a_join_that_lends_its_frame() {
 }
 
 #[test]
+fn a_loop_that_lends_its_context() {
+    let _watchdog = watch();
+    let ran = AtomicU32::new(0);
+    let count = |_: &Context<'_>, _: usize| _ = ran.fetch_add(1, Ordering::Relaxed);
+    for length in [0, 1, 64, 1_000] {
+        with_the_outer_context(|outer, _| outer.par_for(0..length, count));
+        with_the_outer_context(|outer, _| outer.with_grain(10).par_for(0..length, count));
+    }
+    assert_eq!(
+        ran.into_inner(),
+        0,
+        "it is refused before any element is run"
+    );
+}
+
+#[test]
 fn a_continuation() {
     let _watchdog = watch();
     with_the_outer_context(|outer, _| drop(outer.then(&Counter::new(), |_| ())));
