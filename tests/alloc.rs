@@ -308,7 +308,7 @@ fn handles(jobs: &JobSystem) {
 
 /// In pieces of their own, in pieces of the loop's choice, alone; with and without a state and a result.
 fn loops(jobs: &JobSystem) {
-    let mut items = vec![0_u32; 1_000];
+    let mut items = vec![0_u32; 200];
     jobs.run(|cx| {
         allocates_nothing("loops", || {
             cx.par_for(0..10, |_, _| ());

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{WORKERS, quiet_panic, system, watch};
+use common::{WORKERS, quiet_panic, system, system_with_panics, watch};
 use rustfiber::{Context, JobSystem};
 
 /// The text of the panic that `f` ends with in a job.
@@ -239,11 +239,12 @@ fn closures_and_results_may_be_large() {
 }
 
 #[test]
-fn a_result_larger_than_a_stack_frame_survives_a_deep_tree() {
+fn large_results_survive_a_deep_tree() {
     let _watchdog = watch();
     // The tree is as deep as it can be; what a frame of it holds does not depend on the result.
-    let text = complaint(&system(2), |cx| {
-        let map = |_: &Context<'_>, _| -> [u64; 512] { quiet_panic("stop") };
+    let (jobs, _panics) = system_with_panics(2);
+    let text = complaint(&jobs, |cx| {
+        let map = |_: &Context<'_>, _| -> Large { quiet_panic("stop") };
         cx.with_grain(1)
             .par_map_reduce(0..usize::MAX, || [0; 512], map, add);
     });
