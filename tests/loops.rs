@@ -60,9 +60,9 @@ fn par_for_each_lends_each_element_once_with_its_index() {
     for workers in MANY_WORKERS {
         let jobs = system(workers);
         for length in lengths() {
-            let mut items: Vec<(usize, usize)> = vec![(usize::MAX, 0); length];
+            let mut items: Vec<(usize, usize)> = vec![(0, 0); length];
             let visit = |_: &Context<'_>, index: usize, item: &mut (usize, usize)| {
-                *item = (index, item.1 + 1);
+                *item = (item.0 + index, item.1 + 1);
             };
             let mut loops = 1;
             jobs.run(|cx| {
@@ -76,7 +76,7 @@ fn par_for_each_lends_each_element_once_with_its_index() {
                 items
                     .into_iter()
                     .enumerate()
-                    .all(|(n, item)| item == (n, loops))
+                    .all(|(n, item)| item == (n * loops, loops))
             );
         }
     }
@@ -93,7 +93,7 @@ fn par_chunks_mut_lends_each_chunk_once_with_its_index() {
                 let visit = |_: &Context<'_>, index: usize, chunk: &mut [(usize, usize, usize)]| {
                     let len = chunk.len();
                     for item in chunk {
-                        *item = (index, len, item.2 + 1);
+                        *item = (item.0 + index, item.1 + len, item.2 + 1);
                     }
                 };
                 let mut loops = 1;
@@ -106,7 +106,11 @@ fn par_chunks_mut_lends_each_chunk_once_with_its_index() {
                     }
                 });
                 for (n, chunk) in items.chunks(chunk_len).enumerate() {
-                    assert!(chunk.iter().all(|item| *item == (n, chunk.len(), loops)));
+                    assert!(
+                        chunk
+                            .iter()
+                            .all(|item| *item == (n * loops, chunk.len() * loops, loops))
+                    );
                 }
             }
         }
