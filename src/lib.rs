@@ -32,6 +32,8 @@
 //! # Where to begin
 //! - [`JobSystem::run`] from a plain thread, then [`Context::join`], [`Context::scope`],
 //!   [`Context::spawn`] in jobs.
+//! - [`Context::par_for`], [`Context::par_for_each`], [`Context::par_map_reduce`]: parallel loops, which
+//!   cost little when they are short.
 //! - [`Counter`]: wait for many jobs at once, or for anything else that is counted.
 //! - [`Event`] and [`channel`]: jobs that talk to each other.
 //!

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::rc::Rc;
@@ -123,25 +124,44 @@ fn a_state_is_made_for_every_piece_and_for_no_empty_one() {
     }
 }
 
-/// Neither `Send` nor `Sync`: the compiler sees to it that it stays where it was made.
 struct Private {
-    in_use: Rc<std::cell::Cell<bool>>,
+    in_use: bool,
     made_on: ThreadId,
 }
 
 impl Private {
     fn new() -> Self {
         Self {
-            in_use: Rc::default(),
+            in_use: false,
             made_on: thread::current().id(),
         }
     }
 
     /// Uses the state across a switch.
     fn use_across(&mut self, f: impl FnOnce()) {
-        assert!(!self.in_use.replace(true), "two elements have one state");
+        assert!(!self.in_use, "two elements have one state");
+        self.in_use = true;
         f();
-        assert!(self.in_use.replace(false));
+        self.in_use = false;
+    }
+}
+
+#[test]
+fn a_state_need_not_be_send() {
+    let _watchdog = watch();
+    for workers in WORKERS {
+        let jobs = system(workers);
+        for length in [64, 65, 2_000] {
+            let sum = jobs.run(|cx| {
+                let map = |_: &Context<'_>, state: &mut Rc<Cell<usize>>, index| {
+                    let other = Rc::clone(state);
+                    other.set(index);
+                    state.get()
+                };
+                cx.par_map_reduce_init(0..length, Rc::default, || 0, map, |a, b| a + b)
+            });
+            assert_eq!(sum, length * (length - 1) / 2);
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Pace {
     #[inline]
     pub(super) fn measure(&mut self, left: usize) {
         let now = Instant::now();
-        let took = (now - self.began).as_nanos() as usize;
+        let took = usize::try_from((now - self.began).as_nanos()).unwrap_or(usize::MAX);
         self.began = now;
         if self.opening {
             self.spent = self.spent.saturating_add(took);
