@@ -4,7 +4,7 @@
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{OnDrop, WORKERS, quiet_panic, system, system_with_panics, watch};
 use rustfiber::Context;
@@ -129,6 +129,72 @@ fn what_was_not_begun_when_an_element_panicked_is_left_out() {
                 "of {length} elements, grain {grain:?}"
             );
         }
+    }
+}
+
+#[test]
+fn what_was_split_off_before_an_element_panicked_is_left_out() {
+    let _watchdog = watch();
+    // Alone, the worker goes from left to right.
+    let jobs = system(1);
+    for (grain, bad) in [(None, 200_000), (None, 999_999), (Some(100), 5_050)] {
+        let calls = AtomicUsize::new(0);
+        let message = caught(|| {
+            jobs.run(|cx| {
+                par_for(cx, grain, 1_000_000, |_, index| {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    if index == bad {
+                        quiet_panic("bad");
+                    }
+                });
+            });
+        });
+        assert_eq!(message, "bad");
+        assert_eq!(calls.into_inner(), bad + 1);
+    }
+}
+
+#[test]
+fn what_was_not_begun_when_two_results_were_put_together_is_left_out() {
+    let _watchdog = watch();
+    let jobs = system(1);
+    let calls = AtomicUsize::new(0);
+    let message = caught(|| {
+        jobs.run(|cx| {
+            let map = |_: &Context<'_>, _| calls.fetch_add(1, Ordering::Relaxed) + 1;
+            let reduce = |left, right| match left {
+                0 => right,
+                _ => quiet_panic("bad"),
+            };
+            cx.with_grain(1).par_map_reduce(0..100, || 0, map, reduce);
+        });
+    });
+    assert_eq!(message, "bad");
+    // A hundred: 25, of them 12, of them 6, of them 3, of which two are the first to meet.
+    assert_eq!(calls.into_inner(), 3);
+}
+
+#[test]
+fn what_is_under_way_when_an_element_panics_elsewhere_ends() {
+    let _watchdog = watch();
+    for workers in [2, 8] {
+        let (jobs, _panics) = system_with_panics(workers);
+        let right_is_under_way = AtomicBool::new(false);
+        let message = caught(|| {
+            jobs.run(|cx| {
+                // Too many to wait for, left and right.
+                cx.par_for(0..usize::MAX, |_, index| {
+                    if index > usize::MAX / 2 {
+                        right_is_under_way.store(true, Ordering::Relaxed);
+                    } else if index < 1_000_000_000_000
+                        && right_is_under_way.load(Ordering::Relaxed)
+                    {
+                        quiet_panic("bad");
+                    }
+                });
+            });
+        });
+        assert_eq!(message, "bad");
     }
 }
 

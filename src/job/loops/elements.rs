@@ -161,3 +161,6 @@ impl<'a, T: Send> Elements for Chunks<'a, T> {
         so_far
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+use super::{Chunks, Elements, Indices, Items};
+
+/// What `elements` visits.
+fn visited<E: Elements>(elements: E) -> Vec<E::Item> {
+    elements.fold(vec![], |mut visited, item| {
+        visited.push(item);
+        visited
+    })
+}
+
+/// Cuts anew whatever `make` makes at each place, and compares the parts with the whole.
+fn cuts<E: Elements<Item: PartialEq + std::fmt::Debug>>(
+    make: impl FnOnce() -> E + Copy,
+    expected: &[E::Item],
+) {
+    assert_eq!(make().len(), expected.len());
+    for n in 0..=expected.len() {
+        let (left, right) = make().split_at(n);
+        assert_eq!((left.len(), right.len()), (n, expected.len() - n));
+        assert_eq!(visited(left), expected[..n]);
+        assert_eq!(visited(right), expected[n..]);
+    }
+}
+
+#[test]
+fn indices() {
+    cuts(|| Indices::from(3..8), &[3, 4, 5, 6, 7]);
+    let last = usize::MAX - 1;
+    cuts(|| Indices::from(last - 1..usize::MAX), &[last - 1, last]);
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what is tested")]
+    cuts(|| Indices::from(8..3), &[]);
+}
+
+#[test]
+fn items() {
+    let leak = || Box::leak(Box::new([10, 20, 30]));
+    let [mut a, mut b, mut c] = [10, 20, 30];
+    let expected = [(0, &mut a), (1, &mut b), (2, &mut c)];
+    cuts(|| Items::from(&mut leak()[..]), &expected);
+}
+
+#[test]
+fn the_last_items_of_as_many_as_there_are_integers() {
+    let items = &mut [(); usize::MAX];
+    let (_, last) = Items::from(&mut items[..]).split_at(usize::MAX - 2);
+    let indices: Vec<usize> = visited(last).into_iter().map(|(n, ())| n).collect();
+    assert_eq!(indices, [usize::MAX - 2, usize::MAX - 1]);
+}
+
+#[test]
+fn chunks() {
+    let leak = || Box::leak(Box::new([10, 20, 30, 40, 50]));
+    let (mut a, mut b, mut c) = ([10, 20], [30, 40], [50]);
+    let expected = [(0, &mut a[..]), (1, &mut b[..]), (2, &mut c[..])];
+    cuts(|| Chunks::new(leak(), 2), &expected);
+}
+
+#[test]
+fn all_chunks_of_as_many_items_as_there_are_integers() {
+    let items = &mut [(); usize::MAX];
+    let (all, none) = Chunks::new(items, usize::MAX - 1).split_at(2);
+    assert_eq!((all.len(), none.len()), (2, 0));
+    let lengths: Vec<usize> = visited(all).iter().map(|(_, chunk)| chunk.len()).collect();
+    assert_eq!(lengths, [usize::MAX - 1, 1]);
+}
