@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
 use common::{WORKERS, system, watch};
@@ -17,9 +17,10 @@ use rustfiber::Context;
 /// The lengths of all pieces of a loop, and how many states were made.
 fn pieces(run: impl FnOnce(&(dyn Fn() -> Piece + Sync))) -> (Vec<usize>, usize) {
     let made = AtomicUsize::new(0);
-    let ended = &*Box::leak(Box::new(Mutex::new(vec![])));
+    let ended = Arc::new(Mutex::new(vec![]));
     run(&|| {
         made.fetch_add(1, Ordering::Relaxed);
+        let ended = Arc::clone(&ended);
         Piece { calls: 0, ended }
     });
     let lengths = std::mem::take(&mut *ended.lock().unwrap());
@@ -29,7 +30,7 @@ fn pieces(run: impl FnOnce(&(dyn Fn() -> Piece + Sync))) -> (Vec<usize>, usize) 
 /// Counts the elements of its piece.
 struct Piece {
     calls: usize,
-    ended: &'static Mutex<Vec<usize>>,
+    ended: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Drop for Piece {

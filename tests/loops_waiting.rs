@@ -188,8 +188,8 @@ fn more_elements_than_workers_meet_in_rounds() {
 fn a_long_loop_is_shared_sooner_or_later() {
     let _watchdog = watch();
     let jobs = system(2);
-    let threads = Mutex::new(HashSet::new());
-    while threads.lock().unwrap().len() < 2 {
+    let threads_of_a_loop = || {
+        let threads = Mutex::new(HashSet::new());
         jobs.run(|cx| {
             cx.par_for_init(
                 0..100_000,
@@ -197,7 +197,9 @@ fn a_long_loop_is_shared_sooner_or_later() {
                 |_, (), index| _ = std::hint::black_box((0..100).fold(index, |a, b| a ^ b)),
             );
         });
-    }
+        threads.into_inner().unwrap().len()
+    };
+    while threads_of_a_loop() < 2 {}
 }
 
 #[test]

@@ -75,6 +75,11 @@ impl Pace {
         let now = Instant::now();
         let took = usize::try_from((now - self.began).as_nanos()).unwrap_or(usize::MAX);
         self.began = now;
+        self.learn(took, left);
+    }
+
+    #[inline]
+    fn learn(&mut self, took: usize, left: usize) {
         if self.opening {
             self.spent = self.spent.saturating_add(took);
             let foreseen = left.saturating_mul(took) / self.step;
@@ -101,3 +106,6 @@ impl Pace {
         fits.clamp(1, limit)
     }
 }
+
+#[cfg(test)]
+mod tests;
