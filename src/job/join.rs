@@ -5,7 +5,17 @@ use std::panic::{Location, resume_unwind};
 use super::stack_job::StackJob;
 use crate::sched::{Context, Hooks, JobMeta, Panicked};
 use crate::unwind::{self, Payload};
-use crate::wait::Site;
+
+/// What a join waits for, in reports. A type, so that it costs no argument.
+pub(super) trait Awaited {
+    const WHAT: &'static str;
+}
+
+struct OtherHalf;
+
+impl Awaited for OtherHalf {
+    const WHAT: &'static str = "the other half of a join";
+}
 
 impl Context<'_> {
     /// Runs both closures, in parallel if a worker is free, and returns both results.
@@ -34,7 +44,7 @@ impl Context<'_> {
     /// assert_eq!(jobs.run(|cx| fib(cx, 20)), 6765);
     /// # Ok::<(), rustfiber::BuildError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn join<A, B>(
         &self,
@@ -45,15 +55,18 @@ impl Context<'_> {
         A: Send,
         B: Send,
     {
-        self.join_at(Site::here("the other half of a join"), a, b)
+        let at = Location::caller();
+        self.join_at::<OtherHalf, _, _>(at, a, b)
     }
 
     /// `join` for a caller that knows better what is waited for, and where.
-    #[inline(always)]
-    #[track_caller]
-    pub(super) fn join_at<A, B>(
+    ///
+    /// Not inlined: in a recursion one function must be called, and if it is this one, the compiler inlines the
+    /// caller's own into the halves, and a half that has nothing to do costs no call.
+    #[inline(never)]
+    pub(super) fn join_at<W: Awaited, A, B>(
         &self,
-        site: Site,
+        at: &'static Location<'static>,
         a: impl FnOnce(&Context<'_>) -> A + Send,
         b: impl FnOnce(&Context<'_>) -> B + Send,
     ) -> (A, B)
@@ -62,13 +75,13 @@ impl Context<'_> {
         B: Send,
     {
         self.assert_running();
-        let right = StackJob::new(site.at, b);
+        let right = StackJob::new(at, b);
         // SAFETY: this frame takes the job back, or waits for it, before it is left: nothing
         // between here and there unwinds.
         self.worker().spawn(unsafe { right.as_job_ref() });
         let a = match unwind::catch(|| a(self)) {
             Ok(a) => a,
-            Err(first) => self.resume_first(site.at, first, self.finish(&right, site)),
+            Err(first) => self.resume_first(at, first, self.finish::<W, _, _>(&right)),
         };
         // The worker is read again: `a` may have waited.
         let b = match self.worker().take_back(right.as_ptr()) {
@@ -76,17 +89,17 @@ impl Context<'_> {
                 let b = right.take_closure(job);
                 unwind::catch(|| b(self))
             }
-            None => self.wait_for_half(&right, site),
+            None => self.wait_for_half::<W, _, _>(&right),
         };
         match b {
             Ok(b) => (a, b),
-            Err(first) => self.resume_first(site.at, first, Ok(a)),
+            Err(first) => self.resume_first(at, first, Ok(a)),
         }
     }
 
     /// Runs the right half, or waits for it.
     #[cold]
-    fn finish<B, F>(&self, right: &StackJob<B, F>, site: Site) -> Result<B, Payload>
+    fn finish<W: Awaited, B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
     where
         B: Send,
         F: FnOnce(&Context<'_>) -> B + Send,
@@ -96,18 +109,18 @@ impl Context<'_> {
                 let b = right.take_closure(job);
                 unwind::catch(|| b(self))
             }
-            None => self.wait_for_half(right, site),
+            None => self.wait_for_half::<W, _, _>(right),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn wait_for_half<B, F>(&self, right: &StackJob<B, F>, site: Site) -> Result<B, Payload>
+    fn wait_for_half<W: Awaited, B, F>(&self, right: &StackJob<B, F>) -> Result<B, Payload>
     where
         B: Send,
         F: FnOnce(&Context<'_>) -> B + Send,
     {
-        right.wait(self, site)
+        right.wait(self, W::WHAT)
     }
 
     /// Goes on with the first panic. The other half's, or that of its result's destructor, goes to

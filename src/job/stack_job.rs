@@ -71,9 +71,13 @@ where
         unsafe { ManuallyDrop::take(&mut *self.closure.get()) }
     }
 
-    /// Waits until the job has run. Called once.
+    /// Waits until the job, `what` in reports, has run. Called once.
     #[inline]
-    pub(super) fn wait<W: Waiter>(&self, who: W, site: Site) -> Result<R, Payload> {
+    pub(super) fn wait<W: Waiter>(&self, who: W, what: &'static str) -> Result<R, Payload> {
+        let site = Site {
+            what,
+            at: self.spawned_at,
+        };
         if !self.done.is_closed() {
             who.wait_for(&Done(&self.done), site);
         }
@@ -126,7 +130,7 @@ where
         drop(job.take_closure(job_ref));
         panic!("`run` on a job system that is shutting down");
     }
-    match job.wait(Blocking, Site::here("a job to end")) {
+    match job.wait(Blocking, "a job to end") {
         Ok(result) => result,
         Err(payload) => std::panic::resume_unwind(payload),
     }

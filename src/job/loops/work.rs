@@ -1,15 +1,16 @@
 //! A loop under way: what its jobs share.
 
 use std::num::NonZeroUsize;
+use std::panic::Location;
 
 use super::body::{Body, Boxed, Each, MapReduce};
 use super::elements::Elements;
 use super::on_demand;
 use super::pace::Pace;
 use super::tree;
+use crate::job::join::Awaited;
 use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::sched::Context;
-use crate::wait::Site;
 
 /// With at most so many elements a loop is split down to single ones at once: a loop over a handful
 /// is taken for one over coarse elements, which must not run one after the other. A guess.
@@ -22,11 +23,17 @@ const FEW_PER_WORKER: usize = 8;
 /// Results of up to so many bytes travel in the frames of the joins. A guess.
 const IN_PLACE: usize = 128;
 
+struct RestOfLoop;
+
+impl Awaited for RestOfLoop {
+    const WHAT: &'static str = "the rest of a loop";
+}
+
 /// What the jobs of one loop share, in the frame of the one that waits for them all.
 pub(super) struct Work<'a, B> {
     pub(super) body: &'a B,
     /// The place of the call, for reports.
-    pub(super) site: Site,
+    pub(super) at: &'static Location<'static>,
     /// Some piece has panicked: those not begun are left out.
     stopped: AtomicBool,
 }
@@ -54,7 +61,7 @@ impl<B> Work<'_, B> {
         L: FnOnce(&Context<'_>) -> Option<B::Output> + Send,
         R: FnOnce(&Context<'_>) -> Option<B::Output> + Send,
     {
-        let (left, right) = cx.join_at(self.site, left, right);
+        let (left, right) = cx.join_at::<RestOfLoop, _, _>(self.at, left, right);
         self.merge(left, right)
     }
 
@@ -110,7 +117,7 @@ fn run<E: Elements, B: Body<E>>(
     cx.assert_running();
     let work = Work {
         body,
-        site: Site::here("the rest of a loop"),
+        at: Location::caller(),
         stopped: AtomicBool::new(false),
     };
     let len = elements.len();

@@ -470,25 +470,37 @@ mod model {
             }
 
             fn next(&self, worker: usize) {
-                let mut searching = self.idle.try_search();
                 loop {
-                    if searching {
-                        self.stealer.call_owner();
-                        let found = self.take();
-                        self.idle.end_search();
-                        if found {
-                            return self.pass_on();
+                    if self.take() {
+                        return self.pass_on();
+                    }
+                    let mut searching = self.idle.try_search();
+                    loop {
+                        if searching {
+                            self.stealer.call_owner();
+                            let found = self.take();
+                            self.idle.end_search();
+                            if found {
+                                return self.pass_on();
+                            }
+                            // Another forces, perhaps: it is its turn.
+                            thread::yield_now();
+                        }
+                        let call = || self.stealer.call_owner();
+                        let asleep = self.idle.fall_asleep(worker, true, call);
+                        let token = if self.stealer.is_empty() {
+                            asleep.park()
+                        } else {
+                            asleep.cancel()
+                        };
+                        searching = token == Token::Search
+                            || (!self.stealer.is_empty() && self.idle.try_search());
+                        if !searching {
+                            break;
                         }
                     }
-                    let call = || self.stealer.call_owner();
-                    let asleep = self.idle.fall_asleep(worker, true, call);
-                    let token = if self.stealer.is_empty() {
-                        asleep.park()
-                    } else {
-                        asleep.cancel()
-                    };
-                    searching = token == Token::Search
-                        || (!self.stealer.is_empty() && self.idle.try_search());
+                    // Another searches: it is its turn.
+                    thread::yield_now();
                 }
             }
         }
