@@ -1,4 +1,4 @@
-//! A wait and a yield allocate nothing. One test alone, because the allocator counts for all workers of the process.
+//! Jobs, waits and yields allocate nothing. One test alone, because the allocator counts for all workers of the process.
 
 mod common;
 
@@ -320,6 +320,49 @@ fn loops(jobs: &JobSystem) {
     });
 }
 
+/// What a job takes with it, or leaves: the largest that needs no memory of its own.
+type Large = [u64; 8];
+
+/// Spawns in each of the ways, with closures and results of different sizes; returns when all have ended.
+fn spawn_in_every_way(cx: &Context<'_>, counter: &Counter, scoped: &[AtomicUsize]) {
+    let large: Large = std::array::from_fn(|n| n as u64);
+    for _ in 0..JOBS_A_ROUND {
+        cx.spawn_counted(counter, |_| ());
+        cx.spawn_counted(counter, move |_| large);
+        let handle = cx.spawn(move |_| large.map(|n| n + 1));
+        cx.job().counter(counter).spawn(move |_| large[0]);
+        assert_eq!(handle.join(cx).unwrap()[7], 8);
+    }
+    cx.scope(|s| {
+        for place in scoped {
+            s.spawn(move |_| place.fetch_add(large[1] as usize, Ordering::Relaxed));
+        }
+        let (left, right) = cx.join(|_| large, |_| large);
+        assert_eq!(left, right);
+    });
+    counter.wait(cx);
+}
+
+const JOBS_A_ROUND: usize = 20;
+
+fn spawns(jobs: &JobSystem) {
+    let (counter, scoped) = (Counter::new(), [const { AtomicUsize::new(0) }; 10]);
+    jobs.run(|cx| {
+        allocates_nothing("spawns", || spawn_in_every_way(cx, &counter, &scoped));
+    });
+}
+
+/// Slots that one worker takes and another frees come back. How many are under way at once depends on the workers'
+/// speed, so their number may still grow after the warm-up: up to what is unfinished and in reserve at most, however many rounds
+/// there are.
+fn spawns_on_two_workers(jobs: &JobSystem) {
+    let (counter, scoped) = (Counter::new(), [const { AtomicUsize::new(0) }; 10]);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    jobs.run(|cx| (0..ROUNDS).for_each(|_| spawn_in_every_way(cx, &counter, &scoped)));
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    assert!(allocations < 50, "{allocations} in {ROUNDS} rounds");
+}
+
 /// What the other checks rely on.
 fn an_allocation_is_noticed(jobs: &JobSystem) {
     let before = ALLOCATIONS.load(Ordering::Relaxed);
@@ -328,7 +371,7 @@ fn an_allocation_is_noticed(jobs: &JobSystem) {
 }
 
 #[test]
-fn waits_and_yields_allocate_nothing() {
+fn jobs_allocate_nothing() {
     let _watchdog = watch();
     for workers in [1, 2] {
         let jobs = counted_system(workers);
@@ -342,6 +385,8 @@ fn waits_and_yields_allocate_nothing() {
         handles(&jobs);
         yields(&jobs);
     }
+    spawns(&counted_system(1));
+    spawns_on_two_workers(&counted_system(2));
     joins_with_a_stolen_half(&counted_system(2));
     // With more workers, the halves that are stolen are those of joins.
     loops(&counted_system(1));
