@@ -30,9 +30,14 @@ use crate::sched::Context;
 /// others, any may not have been run: pieces not yet begun are left out, and those under way may
 /// stop between two elements.
 ///
-/// **Deadlocks.** An element that waits for a later one of the same piece waits for ever. Elements
-/// that wait for each other need pieces of their own: few elements, or a grain of 1. If they hold
-/// their workers while they do (a [`std::sync::Barrier`]), there must be as many workers.
+/// **Fairness.** A worker goes from one piece to the next as from one job to the next, and a piece
+/// never yields by itself. In a long loop beside jobs that must react fast, let `f` ask
+/// [`should_yield`](Self::should_yield).
+///
+/// **Deadlocks.** An element that waits for a later one may wait for ever, because both may be in
+/// one piece. Elements that wait for each other need pieces of their own: few elements, or a grain
+/// of 1. If they hold their workers while they wait (a [`std::sync::Barrier`]), there must be a
+/// worker for each that does.
 impl<'f> Context<'f> {
     /// Calls `f` with each index of `range`, in parallel, and returns when all have been dealt
     /// with.
@@ -196,8 +201,8 @@ impl<'f> Context<'f> {
     pub fn with_grain(&self, grain: usize) -> WithGrain<'_, 'f> {
         let Some(grain) = NonZeroUsize::new(grain) else {
             panic!(
-                "a loop gets nowhere with a grain of 0: use `with_grain(1)` for a piece per element, \
-                 or call the loop without `with_grain` and let it find its own"
+                "a loop gets nowhere with a grain of 0: use `with_grain(1)` for a piece per \
+                 element, or call the loop without `with_grain` and let it find its own"
             );
         };
         WithGrain::new(self, grain)

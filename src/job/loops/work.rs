@@ -16,8 +16,8 @@ use crate::sched::Context;
 /// is taken for one over coarse elements, which must not run one after the other. A guess.
 const FEW: usize = 64;
 
-/// The same in elements a worker: with more than `FEW` workers, running the first element alone
-/// would cost too large a part of the whole. A guess.
+/// The same for each worker: where there are many, running the first of not many more elements
+/// alone would cost too large a part of the whole. A guess.
 const FEW_PER_WORKER: usize = 8;
 
 /// Results of up to so many bytes travel in the frames of the joins. A guess.
