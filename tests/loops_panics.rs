@@ -199,6 +199,35 @@ fn what_is_under_way_when_an_element_panics_elsewhere_ends() {
 }
 
 #[test]
+fn what_is_under_way_on_the_same_worker_ends_too() {
+    let _watchdog = watch();
+    let (jobs, _panics) = system_with_panics(1);
+    let right_is_under_way = AtomicBool::new(false);
+    let left_panics = AtomicBool::new(false);
+    let queued = AtomicBool::new(false);
+    let message = caught(|| {
+        jobs.run(|cx| {
+            cx.par_for(0..usize::MAX, |cx, index| {
+                if index > usize::MAX / 2 {
+                    right_is_under_way.store(true, Ordering::Relaxed);
+                } else if right_is_under_way.load(Ordering::Relaxed) {
+                    left_panics.store(true, Ordering::Relaxed);
+                    quiet_panic("bad");
+                }
+                if !left_panics.load(Ordering::Relaxed) {
+                    cx.yield_now();
+                }
+                if left_panics.load(Ordering::Relaxed) && !queued.swap(true, Ordering::Relaxed) {
+                    // With this in the queue, and nobody to take it, nothing is split off any more.
+                    cx.spawn(|_| ());
+                }
+            });
+        });
+    });
+    assert_eq!(message, "bad");
+}
+
+#[test]
 fn slices_are_the_callers_again_after_a_panic() {
     in_all_ways(|workers, grain, length| {
         let jobs = system(workers);
