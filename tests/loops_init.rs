@@ -148,6 +148,16 @@ impl Private {
 }
 
 #[test]
+fn a_loop_of_which_nobody_takes_a_share_is_halved_and_no_more() {
+    let _watchdog = watch();
+    let jobs = system(1);
+    let (lengths, _) = pieces(|init| jobs.run(|cx| cx.par_for_init(0..1_000_000, init, count)));
+    // Half of it, half of the rest, and so on; and what ran before it was split.
+    let halvings = 1_000_000_usize.ilog2() as usize;
+    assert!(lengths.len() <= halvings + 2, "{lengths:?}");
+}
+
+#[test]
 fn a_state_need_not_be_send() {
     let _watchdog = watch();
     for workers in WORKERS {
