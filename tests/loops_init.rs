@@ -152,9 +152,10 @@ fn a_loop_of_which_nobody_takes_a_share_is_halved_and_no_more() {
     let _watchdog = watch();
     let jobs = system(1);
     let (lengths, _) = pieces(|init| jobs.run(|cx| cx.par_for_init(0..1_000_000, init, count)));
-    // Half of it, half of the rest, and so on; and what ran before it was split.
-    let halvings = 1_000_000_usize.ilog2() as usize;
-    assert!(lengths.len() <= halvings + 2, "{lengths:?}");
+    // What ran before the first split, half of the rest, half of that, and so on, down to two
+    // pieces of one element at most.
+    let halvings = 1_000_000_usize.next_power_of_two().ilog2() as usize;
+    assert!(lengths.len() <= 1 + halvings + 1, "{lengths:?}");
 }
 
 #[test]
