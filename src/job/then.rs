@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::sched::{Context, JobRef, Shared};
 use crate::sync::{Continuation, Counter};
-use crate::wait::{WaitNode, Wake, sealed::Sealed};
+use crate::wait::{WaitNode, Wake};
 
 /// A job that stands in a counter's list. `repr(C)`: a pointer to the node is a pointer to this.
 ///
@@ -38,15 +38,12 @@ impl Context<'_> {
         });
         let share = Arc::into_raw(Arc::clone(&postponed)).cast_mut();
         let node = NonNull::new(share).expect("an `Arc` is not null").cast();
-        loop {
-            // SAFETY: the list's share keeps the node valid until it is delivered, and this frame's
-            // until `register` has returned.
-            match unsafe { counter.register(node) } {
-                Continuation::Registered => return,
-                // SAFETY: the node is in no list, so the list's share is this frame's.
-                Continuation::Due => return unsafe { deliver(node, Wake::Signalled) },
-                Continuation::ComeBack => self.step_aside(),
-            }
+        // SAFETY: the list's share keeps the node valid until it is delivered, and this frame's
+        // until `register` has returned.
+        match unsafe { counter.register(node) } {
+            Continuation::Registered => {}
+            // SAFETY: the node is in no list, so the list's share is this frame's.
+            Continuation::Due => unsafe { deliver(node, Wake::Signalled) },
         }
     }
 }

@@ -40,10 +40,6 @@ impl sealed::Sealed for Blocking {
         );
     }
 
-    fn step_aside(self) {
-        crate::primitive::thread::yield_now();
-    }
-
     #[inline(never)]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, _site: Site) -> Wake {

@@ -216,15 +216,6 @@ impl sealed::Sealed for &Context<'_> {
     #[inline]
     fn check(&self) {}
 
-    fn step_aside(self) {
-        if self.worker().has_nothing_else() {
-            // Whoever this job gives way to may need the core.
-            std::thread::yield_now();
-        } else {
-            self.give_way();
-        }
-    }
-
     /// See "Inlined switches" above.
     #[cfg_attr(not(feature = "migration"), inline(always))]
     #[cfg_attr(feature = "migration", cold, inline(never))]

@@ -2,7 +2,6 @@
 
 mod core;
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
@@ -11,7 +10,7 @@ use self::core::*;
 pub(crate) use self::core::{Continuation, Ticket};
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::unwind::complain;
-use crate::wait::{Site, Source, WaitList, WaitNode, Waiter};
+use crate::wait::{Site, Source, WaitList, WaitNode, Waiter, Wish};
 
 /// Counts unfinished work; jobs and threads wait until it is zero.
 ///
@@ -68,6 +67,7 @@ impl Counter {
     pub fn new() -> Self {
         let core = Box::new(Core {
             state: AtomicU64::new(REF),
+            settled: AtomicU64::new(0),
             waiters: WaitList::new(),
         });
         Self {
@@ -111,7 +111,7 @@ impl Counter {
     /// ```
     ///
     /// # Panics
-    /// If the count would exceed 2<sup>28</sup>.
+    /// If the count would exceed 2<sup>25</sup>.
     #[track_caller]
     pub fn add(&self, n: u32) {
         let n = u64::from(n);
@@ -119,7 +119,7 @@ impl Counter {
         let raised = self.core().update(|state| fits(state).then(|| state + n));
         assert!(
             raised.is_ok(),
-            "`Counter::add({n})` would raise the count above 2^28"
+            "`Counter::add({n})` would raise the count above 2^25"
         );
     }
 
@@ -162,8 +162,7 @@ impl Counter {
 
     /// Waits until the count has been zero at some moment since the call.
     ///
-    /// One such moment may be missed: one that comes and goes while another thread is in the middle
-    /// of waking those who waited before the call.
+    /// No such moment is missed, however short it is, and none before the call counts.
     ///
     /// ```
     /// use rustfiber::{Blocking, Counter, JobSystem};
@@ -216,19 +215,13 @@ impl Counter {
     fn wait_for_level<W: Waiter>(&self, who: W, level: u32, site: Site) -> W::Outcome<()> {
         who.check();
         let level = level.min(PENDING as u32);
-        loop {
+        while let Some(since) = self.core().arrive(level) {
             let source = AtMost {
                 core: self.core(),
-                level,
-                come_back: Cell::new(false),
+                wish: Wish { since, level },
             };
-            if self.count() <= level {
-                break;
-            }
             super::wait_for(who, &source, site);
-            if source.come_back.get() {
-                who.step_aside();
-            } else if level == 0 {
+            if level == 0 {
                 break;
             }
         }
@@ -256,21 +249,21 @@ impl Counter {
         Ticket { core }
     }
 
-    /// Registers a continuation, which is delivered when the count is zero (at once if it is).
+    /// Registers a continuation, which is delivered when the count has been zero since the call.
     ///
     /// # Safety
     /// As for `Source::register`; `node` also stays valid until this returns.
     pub(crate) unsafe fn register(&self, node: NonNull<WaitNode>) -> Continuation {
+        let Some(since) = self.core().arrive(0) else {
+            return Continuation::Due;
+        };
         let source = AtMost {
             core: self.core(),
-            level: 0,
-            come_back: Cell::new(false),
+            wish: Wish { since, level: 0 },
         };
         // SAFETY: by contract.
         if unsafe { source.register(node) } {
             Continuation::Registered
-        } else if source.come_back.get() {
-            Continuation::ComeBack
         } else {
             Continuation::Due
         }

@@ -27,9 +27,15 @@
 //! node and sweeps: it detaches all, keeps the ones that leave or are satisfied, and pushes
 //! the rest back. There is one sweeper at a time. A second one does not wait: it sets
 //! `AGAIN`, and the first looks once more before it ends, so the flagged node is taken out
-//! on its behalf. A waker that comes by while a sweeper holds nodes takes what is in the list and
-//! sets `PASSED`; the sweeper then knows that what it holds has been signalled, and returns it
+//! on its behalf. A waker that closes the list while a sweeper holds nodes takes what is in the list
+//! and sets `PASSED`; the sweeper then knows that what it holds has been signalled, and returns it
 //! as such. Only the sweeper leaves these phases, so it can't take another's sweep for its own.
+//!
+//! **Taking.** The waker of a list that stays open takes all too, but some of them may have come
+//! after what it wakes for. Each node carries its *wish*, which says by what it is satisfied. The
+//! waker puts back who is not satisfied yet; it can't know what has happened while they were in its
+//! hand, so it sweeps then. If a sweeper holds nodes, the waker sets `AGAIN`: the sweeper asks anew
+//! how far things are before each look.
 //!
 //! **Who holds a node.** In the list: nobody writes `next`. Detached: the waker or the sweeper.
 //! Returned in a chain: the caller, who delivers it.
@@ -44,7 +50,7 @@
 
 use std::ptr::{self, NonNull};
 
-use super::node::{Chain, WaitNode};
+use super::node::{Chain, Reached, WaitNode};
 use crate::primitive::atomic::{AtomicPtr, Ordering};
 
 const PHASE: usize = 0b0011;
@@ -85,9 +91,9 @@ impl Word {
         Self::new(self.node(), self.tags() & !PHASE | phase)
     }
 
-    /// The word after a waker has taken the nodes: empty, and a sweeper is told.
-    fn taken(self) -> Self {
-        let phase = if self.phase() == IDLE { IDLE } else { PASSED };
+    /// The word after a waker has taken the nodes: empty, and a sweeper is told in this phase.
+    fn taken(self, told: usize) -> Self {
+        let phase = if self.phase() == IDLE { IDLE } else { told };
         Self::new(ptr::null_mut(), self.tags()).with_phase(phase)
     }
 }
@@ -102,7 +108,7 @@ pub(crate) struct WaitList {
 #[derive(Debug)]
 #[must_use = "the nodes in the chains are waiters that nobody else will wake"]
 pub(crate) struct Swept {
-    /// Signalled, or satisfied by the level of the sweep.
+    /// Signalled, or satisfied.
     pub(crate) signalled: Chain,
     /// Left early.
     pub(crate) left: Chain,
@@ -162,7 +168,7 @@ impl WaitList {
     /// The list may be gone when this returns: it is not touched after the exchange.
     pub(crate) fn close(&self) -> (Chain, bool) {
         let taken = self.update(|word| {
-            let closed = word.taken();
+            let closed = word.taken(PASSED);
             Some(Word::new(closed.node(), closed.tags() | CLOSED))
         });
         let (Ok(word) | Err(word)) = taken;
@@ -217,29 +223,76 @@ impl WaitList {
         );
     }
 
-    /// Detaches all waiters of a list that stays open.
-    pub(crate) fn take_all(&self) -> Chain {
-        let taken = self.update(|word| Some(word.taken()));
+    /// Takes out the nodes that are satisfied by `look()`: one detach when all of them are. What
+    /// is looked at has changed before the call, for which these waiters are woken.
+    pub(crate) fn take(&self, mut look: impl FnMut() -> Reached) -> Swept {
+        // A sweeper that was passed looks again, too.
+        let again = |word: Word| {
+            if word.phase() == PASSED {
+                PASSED
+            } else {
+                AGAIN
+            }
+        };
+        let taken = self.update(|word| Some(word.taken(again(word))));
         let (Ok(word) | Err(word)) = taken;
         // SAFETY: the exchange has unlinked these nodes.
-        unsafe { Chain::from_raw(word.node()) }.reversed()
+        let mut nodes = unsafe { Chain::from_raw(word.node()) };
+        let (mut satisfied, mut early) = (Chain::EMPTY, Chain::EMPTY);
+        let reached = look();
+        while let Some(node) = nodes.pop() {
+            // SAFETY: a node that this call holds is valid until it is delivered.
+            let is_satisfied = unsafe { node.as_ref() }.wish().is_satisfied(reached);
+            if is_satisfied {
+                &mut satisfied
+            } else {
+                &mut early
+            }
+            .push(node);
+        }
+        if early.ends().is_some() {
+            return self.put_back(satisfied, early, look);
+        }
+        Swept {
+            signalled: satisfied,
+            left: Chain::EMPTY,
+        }
     }
 
-    /// Takes one node out before it is signalled, if it is still in the list or in the hands of a
-    /// sweeper. In any case it is delivered: with what this returns, by that sweeper, or by a
-    /// waker.
+    #[cold]
+    fn put_back(&self, taken: Chain, mut early: Chain, look: impl FnMut() -> Reached) -> Swept {
+        while let Some(node) = early.pop() {
+            // SAFETY: the node has been unlinked, and is valid until it is delivered.
+            let pushed = unsafe { self.push(node) };
+            debug_assert!(pushed, "a list whose waiters are taken is not closed");
+        }
+        let swept = self.sweep(look);
+        Swept {
+            signalled: swept.signalled.prepended(taken.reversed()),
+            left: swept.left,
+        }
+    }
+
+    /// Takes one node out before it is signalled, if it is still in the list or in the hands of
+    /// somebody who sorts it. In any case it is delivered: with what this returns, by that one, or
+    /// by a waker. Those that are satisfied by `look()` go as in `sweep`.
     ///
     /// # Safety
     /// The node has been pushed to this list, and is valid during the call.
-    pub(crate) unsafe fn leave(&self, node: NonNull<WaitNode>) -> Swept {
+    pub(crate) unsafe fn leave(
+        &self,
+        node: NonNull<WaitNode>,
+        look: impl FnMut() -> Reached,
+    ) -> Swept {
         // SAFETY: valid by contract.
         unsafe { node.as_ref() }.ask_to_leave();
-        self.sweep(|| u32::MAX)
+        self.sweep(look)
     }
 
-    /// Takes out the nodes that are leaving or whose level is at least `level()`, which is asked
-    /// once a pass. When another sweep is under way, that one does it instead.
-    pub(crate) fn sweep(&self, mut level: impl FnMut() -> u32) -> Swept {
+    /// Takes out the nodes that are leaving or satisfied by `look()`, which is asked anew in each
+    /// pass. When another sweep is under way, that one does it instead, so all sweeps of a list must
+    /// look at the same things.
+    pub(crate) fn sweep(&self, mut look: impl FnMut() -> Reached) -> Swept {
         let mut swept = Swept {
             signalled: Chain::EMPTY,
             left: Chain::EMPTY,
@@ -249,13 +302,13 @@ impl WaitList {
         };
         let mut held = Chain::EMPTY;
         loop {
-            let level = level();
+            let reached = look();
             // Oldest first, so that what is kept is newest first again, like the list.
             for mut nodes in [held.take().reversed(), fresh.take().reversed()] {
                 while let Some(node) = nodes.pop() {
                     // SAFETY: a node that this sweep holds is valid until it is delivered.
                     let waiter = unsafe { node.as_ref() };
-                    if waiter.level() >= level {
+                    if waiter.wish().is_satisfied(reached) {
                         swept.signalled.push(node);
                     } else if waiter.is_leaving() {
                         swept.left.push(node);
@@ -278,15 +331,18 @@ impl WaitList {
 
     /// Becomes the sweeper and detaches the waiters, or asks the present one to look again.
     fn begin_sweep(&self) -> Option<Chain> {
+        // An exchange also when there is nothing to sweep, or to be asked for once more: it
+        // publishes the flag of the node that wants to leave, and what the sweeper is to see, to
+        // whoever pushes a node next or holds it now.
         let begun = self.update(|word| match word.phase() {
-            IDLE if word.node().is_null() => None,
+            IDLE if word.node().is_null() => Some(word),
             IDLE => Some(Word::new(ptr::null_mut(), word.tags()).with_phase(SWEEPING)),
-            // A sweeper that was passed looks again anyway. The exchange is made all the
-            // same, because it publishes the flag of the node that wants to leave.
+            // A sweeper that was passed looks again anyway.
             PASSED => Some(word),
             _ => Some(word.with_phase(AGAIN)),
         });
         match begun {
+            Ok(word) if word.node().is_null() && word.phase() == IDLE => None,
             // SAFETY: the exchange has unlinked these nodes.
             Ok(word) if word.phase() == IDLE => Some(unsafe { Chain::from_raw(word.node()) }),
             _ => None,

@@ -19,8 +19,8 @@ pub(crate) mod testing;
 mod thread;
 mod waiter;
 
-pub(crate) use list::WaitList;
-pub(crate) use node::{Chain, Site, Source, Unlinked, WaitNode, Wake};
+pub(crate) use list::{Swept, WaitList};
+pub(crate) use node::{Chain, Reached, Site, Source, Unlinked, WaitNode, Wake, Wish};
 pub(crate) use queue::WaitQueue;
 pub(crate) use spin::SpinLock;
 pub(crate) use thread::{Spin, ThreadWaiter};

@@ -49,17 +49,47 @@ pub(crate) trait Source {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool;
 }
 
+/// What a counter's waiter waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// The crossings of zero before it came: one more satisfies it.
+    pub(crate) since: u64,
+    /// The count that satisfies it.
+    pub(crate) level: u32,
+}
+
+/// How far a counter has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reached {
+    /// The crossings of zero that somebody may have waited for.
+    pub(crate) crossings: u64,
+    pub(crate) count: u32,
+}
+
+impl Wish {
+    /// Nothing but zero satisfies it.
+    const ZERO: Self = Self {
+        since: u64::MAX,
+        level: 0,
+    };
+
+    pub(crate) fn is_satisfied(self, reached: Reached) -> bool {
+        self.since < reached.crossings || self.level >= reached.count
+    }
+}
+
 /// One waiter in one list.
 ///
-/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` is what
-/// the primitive wants to know of the waiter (a counter's level, a channel's slot); it is written
-/// before the node is registered and constant from then on.
+/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` and `wish`
+/// are what the primitive wants to know of the waiter (a channel's slot, what a counter must reach);
+/// they are written before the node is registered and constant from then on.
 #[derive(Debug)]
 #[repr(align(16))] // four tag bits for the word of `WaitList`
 pub(crate) struct WaitNode {
     next: UnsafeCell<*mut WaitNode>,
     deliver: unsafe fn(NonNull<WaitNode>, Wake),
     note: UnsafeCell<*mut ()>,
+    wish: UnsafeCell<Wish>,
     leaving: AtomicBool,
 }
 
@@ -71,6 +101,7 @@ impl WaitNode {
             next: UnsafeCell::new(ptr::null_mut()),
             deliver,
             note: UnsafeCell::new(ptr::null_mut()),
+            wish: UnsafeCell::new(Wish::ZERO),
             leaving: AtomicBool::new(false),
         }
     }
@@ -87,16 +118,16 @@ impl WaitNode {
         self.note.with_mut(|note| unsafe { *note = to });
     }
 
-    /// The count that satisfies a counter's waiter.
-    pub(super) fn level(&self) -> u32 {
-        self.note().addr() as u32
+    pub(super) fn wish(&self) -> Wish {
+        // SAFETY: nobody writes it once the node can be found in a list.
+        self.wish.with(|wish| unsafe { *wish })
     }
 
     /// # Safety
     /// The node is not registered yet.
-    pub(crate) unsafe fn set_level(&self, level: u32) {
-        // SAFETY: by contract.
-        unsafe { self.set_note(ptr::without_provenance_mut(level as usize)) };
+    pub(crate) unsafe fn set_wish(&self, to: Wish) {
+        // SAFETY: the node is still its owner's.
+        self.wish.with_mut(|wish| unsafe { *wish = to });
     }
 
     /// Asks whoever sweeps the list next to take the node out.

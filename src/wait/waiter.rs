@@ -65,9 +65,6 @@ pub(crate) mod sealed {
         #[allow(private_interfaces)]
         fn check(&self);
 
-        /// Lets others go first for a moment.
-        fn step_aside(self);
-
         /// Registers with `source` and waits until the node is delivered.
         #[allow(private_interfaces)]
         fn wait_for(self, source: &dyn Source, site: Site) -> Wake;

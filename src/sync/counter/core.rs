@@ -1,36 +1,66 @@
 //! A counter of unfinished work that can be waited on.
 //!
 //! ```text
-//!  state:  | WAKING | refs (30 bits) | LEVELS | WAITERS | pending (30 bits) |
+//!  state:    | crossings (8 bits) | refs (27 bits) | LEVELS | WAITERS | pending (27 bits) |
+//!  settled:  | crossings (64 bits), a little late |
 //! ```
 //!
 //! `pending` is the count. `refs` counts handles, holds and counted jobs: whoever has one keeps the
 //! block alive. A counted job takes one of each with one atomic operation when it is spawned, and
-//! gives both back with one when it ends. `WAITERS` says that the list may hold waiters, `LEVELS`
-//! that some are content with more than zero.
+//! gives both back with one when it ends. `WAITERS` says that somebody waits or is about to,
+//! `LEVELS` that some are content with more than zero.
 //!
-//! **Crossing zero.** The decrement that reaches zero while one of these flags is set clears both
-//! and sets `WAKING` in the same exchange. Then it detaches the list, unsets `WAKING` (together
-//! with its own reference), and delivers. That is its last touch of the block.
+//! **A wait ends if the count has been zero since its call, and only then.** State and list are two
+//! words, so a waker may find waiters in the list that came after the zero which it wakes for, and
+//! a waiter may reach the list after the waker has left. Both find out by comparing numbers. A
+//! *crossing* is a decrement that reaches zero while a flag is set; a waiter notes how many there
+//! had been at its call, and is due when there have been more.
+//!
+//! **Calling** (in the waiter's own frame, before its fiber stops):
+//! - C1. Read the state. At or below the level: nothing to wait for.
+//! - C2. Set the flag, if it is not set, by compare-exchange with C1. Note the number of crossings
+//!   before that moment: the waiter's `since`.
 //!
 //! **Registering** (on the worker's stack, when the fiber has stopped):
-//! - R1. Read the state. At or below the level: nothing to wait for. `WAKING`: come back later.
-//! - R2. Push the node.
-//! - R3. Set the flag by compare-exchange, unless the count is low enough now or `WAKING` is set;
-//!   then take the node out again (`WaitList::leave`), which delivers it in any case.
+//! - R1. Push the node.
+//! - R2. Look at the count and the number of crossings. Low enough, or more than `since`: take the
+//!   node out again (`WaitList::leave`), which delivers it in any case.
 //!
-//! *A waiter is woken only if the count has been zero since its call.* A waker's detach lies
-//! between its exchange, which sets `WAKING`, and the one that unsets it. If it takes a node, R1 of
-//! that node did not see its `WAKING`, so R1 came before the exchange, in which the count was zero.
+//! **Crossing zero.**
+//! - Z1. The exchange that reaches zero clears the flags and adds one to `crossings`.
+//! - Z2. Add one to `settled`.
+//! - Z3. Detach the list; look at the number of crossings; deliver the nodes whose `since` is less.
+//!   Put the others back, and look again (`WaitList::take`).
+//! - Z4. Give up the reference, if the decrement was a counted job's. The last touch of the block;
+//!   it comes before the deliveries.
 //!
-//! *A waiter is woken if the count is zero after its call.* After R3 has set the flag, the next
-//! decrement to zero sees it, and its detach comes after R2. If R3 finds zero or `WAKING`, the node
-//! is taken out and delivered.
+//! *A waiter is woken only if the count has been zero since its call.* Its node is delivered if it
+//! counts more crossings than at C2, so there was a Z1 in between; or if the count is low enough at
+//! R2 or when somebody looks.
 //!
-//! *Nobody waits for `WAKING` with a worker in hand.* A waiter that finds it yields, or gives its
-//! time slice away. It stands in no list then, so a zero that comes and goes before it is back is
-//! lost on it; `Counter::wait` says so. Flags can't be set while `WAKING` is, so no second crossing
-//! needs it, and no decrement ever waits.
+//! *A waiter is woken if the count has been zero since its call.* From C2 on a flag is set, until
+//! the first decrement to zero, which therefore is a Z1: the waiter is due, and remains so. Each
+//! step on the list is an exchange of its word. If R1 comes after the detach of Z3, it sees Z1, and
+//! R2 takes the node out. If it comes before, the node is in the list then, or in the hands of
+//! another waker or of a sweeper. A waker that puts it back looks at the number after that, and sees
+//! Z1 if the detach of Z3 has missed the node. A sweeper is told to look again, and sees Z1, too.
+//!
+//! *Nobody waits for anybody.* A waker that stops between Z1 and Z3 delays those that it is to
+//! wake, and nobody else: others register, cross zero and are woken meanwhile.
+//!
+//! **Counting crossings.** The state has room for the lowest bits of their number; all of it is
+//! needed, because any number of them may pass while one thread takes a step. `settled` has 64 bits,
+//! and lags by the threads that are between Z1 and Z2. So a reader takes `settled`, then the state,
+//! then `settled` again. The true number at the middle reading is
+//! - at least the first reading: each Z2 that it has seen came after a Z1;
+//! - at most the last one and one for each thread that is between Z1 and Z2: what such a thread has
+//!   settled before its last Z1 is seen, if that Z1 is;
+//! - known in its lowest bits.
+//!
+//! As long as fewer than half of what these bits can count have been settled between the readings
+//! (if not, it reads again), and fewer than half of that many threads stand between these two steps
+//! of one counter, there is only one such number. The second is checked like the number of
+//! references: a reader that finds more aborts.
 //!
 //! **Levels.** A decrement that does not reach zero but finds `LEVELS` sweeps the list: nodes whose
 //! level is at least the count are delivered, the others put back (see `WaitList`). Those waiters
@@ -40,37 +70,44 @@
 //! more: what is left in the list (only continuations can be, every other waiter has a handle) is
 //! delivered as abandoned.
 //!
-//! **Orderings.** All exchanges of `state` are `AcqRel`: what a job did before its decrement is
-//! visible to whoever sees the count without it, and to whoever frees the block.
+//! **Orderings.** All exchanges of `state` but those that only raise are `AcqRel`, and its reads
+//! `Acquire`: what a job did before its decrement is visible to whoever sees the count without it,
+//! and to whoever frees the block; what a thread did before Z1, to whoever counts that crossing.
+//! `settled` is read and written likewise: whoever sees a Z2 sees its Z1.
 
-use std::cell::Cell;
 use std::ptr::NonNull;
 
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::unwind::abort;
-use crate::wait::{Source, WaitList, WaitNode, Wake};
+use crate::wait::{Reached, Source, Swept, WaitList, WaitNode, Wake, Wish};
 
 pub(super) const ONE: u64 = 1;
-pub(super) const PENDING: u64 = (1 << 30) - 1;
-pub(super) const WAITERS: u64 = 1 << 30;
-pub(super) const LEVELS: u64 = 1 << 31;
-pub(super) const REF: u64 = 1 << 32;
-pub(super) const REFS: u64 = PENDING << 32;
-pub(super) const WAKING: u64 = 1 << 62;
+pub(super) const PENDING: u64 = (1 << 27) - 1;
+pub(super) const WAITERS: u64 = 1 << 27;
+pub(super) const LEVELS: u64 = 1 << 28;
+pub(super) const REF: u64 = 1 << 29;
+pub(super) const REFS: u64 = PENDING << 29;
+/// At the top: what overflows is gone.
+pub(super) const CROSSING: u64 = 1 << 56;
+
+/// How many crossings the state can tell apart.
+const TOLD_APART: u64 = u64::MAX / CROSSING + 1;
 
 /// The most that `add` raises the count to. Counted jobs come on top, of which there are fewer than
 /// references.
-pub(super) const MOST_BY_HAND: u64 = 1 << 28;
+pub(super) const MOST_BY_HAND: u64 = 1 << 25;
 
 pub(super) struct Core {
     pub(super) state: AtomicU64,
+    /// The crossings that Z2 has counted.
+    pub(super) settled: AtomicU64,
     pub(super) waiters: WaitList,
 }
 
 /// The wake-ups that a change of the count has made necessary.
 pub(super) enum Due {
     Nothing,
-    /// The count reached zero: `WAKING` is set, and this thread unsets it.
+    /// The count has crossed zero.
     Zero,
     /// The count fell, and somebody may be content with that.
     Level,
@@ -81,10 +118,8 @@ pub(super) enum Due {
 pub(crate) enum Continuation {
     /// It will be delivered.
     Registered,
-    /// The count is zero.
+    /// The count has been zero since the call.
     Due,
-    /// A wake is under way; register again a little later.
-    ComeBack,
 }
 
 impl Core {
@@ -111,7 +146,8 @@ impl Core {
             }
             Some(match due(state) {
                 Due::Nothing => state - ONE - refs,
-                Due::Zero => (state & !(WAITERS | LEVELS)) - ONE + WAKING,
+                // Z1.
+                Due::Zero => ((state & !(WAITERS | LEVELS)) - ONE).wrapping_add(CROSSING),
                 Due::Level => state - ONE,
             })
         });
@@ -133,24 +169,85 @@ impl Core {
 
     #[cold]
     fn wake_all(&self, refs: u64) {
-        let chain = self.waiters.take_all();
-        // Release: the detach comes before. The last touch of the block, unless it is the last
-        // reference.
-        let state = self.state.fetch_sub(WAKING + refs, Ordering::AcqRel);
-        debug_assert!(state & WAKING != 0, "one crossing at a time is being woken");
-        self.free_if_last(state, refs);
-        chain.deliver(Wake::Signalled);
+        // Z2. Release: whoever sees it sees Z1.
+        self.settled.fetch_add(1, Ordering::AcqRel);
+        // Z3.
+        let due = self.waiters.take(|| self.reached());
+        self.give_up(refs);
+        deliver(due);
     }
 
     #[cold]
     fn wake_level(&self, refs: u64) {
-        let swept = self
-            .waiters
-            .sweep(|| (self.state.load(Ordering::Acquire) & PENDING) as u32);
-        let state = self.state.fetch_sub(refs, Ordering::AcqRel);
-        self.free_if_last(state, refs);
-        swept.signalled.deliver(Wake::Signalled);
-        swept.left.deliver(Wake::Left);
+        let due = self.waiters.sweep(|| self.reached());
+        self.give_up(refs);
+        deliver(due);
+    }
+
+    /// Z4.
+    fn give_up(&self, refs: u64) {
+        if refs != 0 {
+            let state = self.state.fetch_sub(refs, Ordering::AcqRel);
+            self.free_if_last(state, refs);
+        }
+    }
+
+    /// C1 and C2: announces a waiter for `level`; returns the crossings that there were before. `None`:
+    /// the count is low enough.
+    pub(super) fn arrive(&self, level: u32) -> Option<u64> {
+        let level = u64::from(level);
+        let flags = if level == 0 {
+            WAITERS
+        } else {
+            WAITERS | LEVELS
+        };
+        let waits = |state: u64| state & PENDING > level;
+        loop {
+            let arrived = self.count_crossings(|| {
+                let announced = self.update(|state| {
+                    (waits(state) && state & flags != flags).then_some(state | flags)
+                });
+                let (Ok(state) | Err(state)) = announced;
+                state
+            });
+            match arrived {
+                (state, _) if !waits(state) => return None,
+                (_, Some(crossings)) => return Some(crossings),
+                // The call may as well have come now.
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Where the counter stands.
+    pub(super) fn reached(&self) -> Reached {
+        loop {
+            let reached = self.count_crossings(|| self.state.load(Ordering::Acquire));
+            if let (state, Some(crossings)) = reached {
+                let count = (state & PENDING) as u32;
+                return Reached { crossings, count };
+            }
+        }
+    }
+
+    /// How many crossings there had been at the state that `read` returns. `None`: too many have
+    /// passed meanwhile.
+    fn count_crossings(&self, read: impl FnOnce() -> u64) -> (u64, Option<u64>) {
+        // Acquire, also in `read`: see "Counting crossings".
+        let before = self.settled.load(Ordering::Acquire);
+        let state = read();
+        let after = self.settled.load(Ordering::Acquire);
+        if after - before >= TOLD_APART / 2 {
+            return (state, None);
+        }
+        let crossings = before + (state / CROSSING).wrapping_sub(before) % TOLD_APART;
+        if crossings >= after + TOLD_APART / 2 {
+            abort(format_args!(
+                "more than {} threads are about to wake the waiters of one counter",
+                TOLD_APART / 2
+            ));
+        }
+        (state, Some(crossings))
     }
 
     /// Frees the block if `refs` were the last of the references in `state`.
@@ -159,7 +256,7 @@ impl Core {
             // SAFETY: nobody else has a reference, so nobody can reach the block. It was
             // allocated in `Counter::new`.
             let core = unsafe { Box::from_raw(std::ptr::from_ref(self).cast_mut()) };
-            let abandoned = core.waiters.take_all();
+            let (abandoned, _) = core.waiters.close();
             drop(core);
             abandoned.deliver(Wake::Abandoned);
         }
@@ -171,48 +268,36 @@ impl Core {
     }
 }
 
-/// A count that is at most `level`.
+/// Delivers what has been taken out. Who leaves does it in R2, because it is due.
+fn deliver(swept: Swept) {
+    swept.signalled.deliver(Wake::Signalled);
+    swept.left.deliver(Wake::Signalled);
+}
+
+/// A count that is low enough, or has crossed zero, for a waiter that has arrived.
 pub(super) struct AtMost<'a> {
     pub(super) core: &'a Core,
-    pub(super) level: u32,
-    /// A wake was under way; the waiter must come back later.
-    pub(super) come_back: Cell<bool>,
+    pub(super) wish: Wish,
 }
 
 impl Source for AtMost<'_> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
-        let level = u64::from(self.level);
+        let Self { core, wish } = *self;
+        if wish.is_satisfied(core.reached()) {
+            return false;
+        }
         // R1.
-        let state = self.core.state.load(Ordering::Acquire);
-        if state & PENDING <= level {
-            return false;
-        }
-        if state & WAKING != 0 {
-            self.come_back.set(true);
-            return false;
-        }
-        // R2.
-        // SAFETY: by contract. The list is never closed.
+        // SAFETY: by contract.
         let pushed = unsafe {
-            node.as_ref().set_level(self.level);
-            self.core.waiters.push(node)
+            node.as_ref().set_wish(wish);
+            core.waiters.push(node)
         };
-        debug_assert!(pushed);
-        // R3.
-        let flags = if level == 0 {
-            WAITERS
-        } else {
-            WAITERS | LEVELS
-        };
-        let waits = |state: u64| state & PENDING > level && state & WAKING == 0;
-        let flagged = self
-            .core
-            .update(|state| waits(state).then_some(state | flags));
-        if flagged.is_err() {
+        debug_assert!(pushed, "the list is closed by the last reference");
+        // R2.
+        if wish.is_satisfied(core.reached()) {
             // SAFETY: the node was pushed to this list, and is valid: its owner has not gone on.
-            let swept = unsafe { self.core.waiters.leave(node) };
-            swept.signalled.deliver(Wake::Signalled);
-            swept.left.deliver(Wake::Signalled);
+            let due = unsafe { core.waiters.leave(node, || core.reached()) };
+            deliver(due);
         }
         true
     }
@@ -266,7 +351,7 @@ impl Drop for Ticket {
 pub(super) fn check_refs(state: u64) {
     if state & REFS > REFS / 2 {
         abort(format_args!(
-            "more than 2^29 handles and counted jobs of one counter"
+            "more than 2^26 handles and counted jobs of one counter"
         ));
     }
 }

@@ -1,8 +1,31 @@
 //! Order, tags and early leaving; models of each race under `--cfg loom`.
 
 use super::*;
-use crate::wait::Wake;
 use crate::wait::testing::Probe;
+use crate::wait::{Wake, Wish};
+
+/// Nothing has happened that anybody would wait for.
+const NOTHING: Reached = Reached {
+    crossings: 0,
+    count: u32::MAX,
+};
+
+/// The count is `count`, and has not been zero.
+fn count(count: u32) -> Reached {
+    Reached { count, ..NOTHING }
+}
+
+/// What everybody waits for has happened.
+const ALL: Reached = Reached {
+    crossings: u64::MAX,
+    count: 0,
+};
+
+/// A waiter that is content with `level`, or with one more crossing than `since`.
+fn wishes(probe: &Probe, since: u64, level: u32) {
+    // SAFETY: the tests call this before they push the node.
+    unsafe { probe.node().as_ref().set_wish(Wish { since, level }) };
+}
 
 fn probes<const N: usize>() -> [Probe; N] {
     std::array::from_fn(|_| Probe::new())
@@ -13,18 +36,18 @@ fn push(list: &WaitList, probe: &Probe) -> bool {
     unsafe { list.push(probe.node()) }
 }
 
-fn leave(list: &WaitList, probe: &Probe) {
+fn leave(list: &WaitList, probe: &Probe, reached: impl Fn() -> Reached) {
     // SAFETY: the probe has been pushed, and outlives the call.
-    deliver(unsafe { list.leave(probe.node()) });
+    deliver(unsafe { list.leave(probe.node(), reached) });
+}
+
+fn wake_all(list: &WaitList) {
+    deliver(list.take(|| ALL));
 }
 
 fn deliver(swept: Swept) {
     swept.signalled.deliver(Wake::Signalled);
     swept.left.deliver(Wake::Left);
-}
-
-fn wake_all(list: &WaitList) {
-    list.take_all().deliver(Wake::Signalled);
 }
 
 /// No node is left in the list, nor a sweep under way.
@@ -61,7 +84,7 @@ mod plain {
         let waiters: [Probe; 4] = probes();
         let nodes: Vec<_> = waiters.iter().map(Probe::node).collect();
         assert!(waiters.iter().all(|probe| push(&list, probe)));
-        assert_eq!(drain(list.take_all()), nodes);
+        assert_eq!(drain(list.take(|| ALL).signalled), nodes);
         assert!(waiters.iter().all(|probe| push(&list, probe)));
         assert_eq!(drain(list.close().0), nodes);
     }
@@ -97,10 +120,10 @@ mod plain {
         let list = WaitList::new();
         let waiters: [Probe; 3] = probes();
         assert!(waiters.iter().all(|probe| push(&list, probe)));
-        leave(&list, &waiters[1]);
+        leave(&list, &waiters[1], || NOTHING);
         assert_eq!(waiters.each_ref().map(Probe::outcome), [None, LEFT, None]);
         let rest = [waiters[0].node(), waiters[2].node()];
-        assert_eq!(drain(list.take_all()), rest);
+        assert_eq!(drain(list.take(|| ALL).signalled), rest);
     }
 
     #[test]
@@ -108,11 +131,10 @@ mod plain {
         let list = WaitList::new();
         let waiters: [Probe; 3] = probes();
         for (level, probe) in waiters.iter().enumerate() {
-            // SAFETY: the node is not registered yet.
-            unsafe { probe.node().as_ref().set_level(level as u32) };
+            wishes(probe, u64::MAX, level as u32);
             assert!(push(&list, probe));
         }
-        deliver(list.sweep(|| 1));
+        deliver(list.sweep(|| count(1)));
         let outcomes = waiters.each_ref().map(Probe::outcome);
         assert_eq!(outcomes, [None, SIGNALLED, SIGNALLED]);
         wake_all(&list);
@@ -124,18 +146,17 @@ mod plain {
         let list = WaitList::new();
         let waiters: [Probe; 4] = probes();
         for (level, probe) in [0, 1, 0, 1].into_iter().zip(&waiters) {
-            // SAFETY: the node is not registered yet.
-            unsafe { probe.node().as_ref().set_level(level) };
+            wishes(probe, u64::MAX, level);
             assert!(push(&list, probe));
         }
-        let swept = list.sweep(|| 1);
+        let swept = list.sweep(|| count(1));
         assert_eq!(drain(swept.left), []);
         assert_eq!(
             drain(swept.signalled),
             [waiters[1].node(), waiters[3].node()]
         );
         assert_eq!(
-            drain(list.take_all()),
+            drain(list.take(|| ALL).signalled),
             [waiters[0].node(), waiters[2].node()]
         );
     }
@@ -146,7 +167,7 @@ mod plain {
         let [stays, leaves] = probes();
         assert!(push(&list, &stays) && push(&list, &leaves));
         assert!(!list.mark());
-        leave(&list, &leaves);
+        leave(&list, &leaves, || NOTHING);
         let (chain, marked) = list.close();
         assert!(marked);
         chain.deliver(Wake::Signalled);
@@ -158,45 +179,62 @@ mod plain {
 #[cfg(loom)]
 mod model {
     use super::*;
-    use crate::primitive::atomic::AtomicU32;
+    use crate::primitive::atomic::{AtomicU32, AtomicU64};
     use crate::primitive::{Arc, thread};
     use crate::wait::testing::{Evidence, explore};
 
-    /// A list, and the waiters of the model.
+    /// A list, the waiters of the model, and what they wait for.
     struct Stage<const N: usize> {
         list: WaitList,
         waiters: [Probe; N],
+        crossings: AtomicU64,
+        count: u32,
     }
 
     impl<const N: usize> Stage<N> {
         /// The first `pushed` waiters stand in the list.
         fn with(pushed: usize) -> Arc<Self> {
-            Self::with_levels(pushed, [0; N])
+            Self::with_levels(pushed, [0; N], u32::MAX)
         }
 
-        fn with_levels(pushed: usize, levels: [u32; N]) -> Arc<Self> {
+        fn with_levels(pushed: usize, levels: [u32; N], count: u32) -> Arc<Self> {
             let stage = Arc::new(Self {
                 list: WaitList::new(),
                 waiters: probes(),
+                crossings: AtomicU64::new(0),
+                count,
             });
             for (probe, level) in stage.waiters.iter().zip(levels) {
-                // SAFETY: the node is not registered yet.
-                unsafe { probe.node().as_ref().set_level(level) };
+                wishes(probe, 0, level);
             }
             assert!((0..pushed).all(|n| stage.push(n)));
             stage
+        }
+
+        fn reached(&self) -> Reached {
+            Reached {
+                crossings: self.crossings.load(Ordering::Acquire),
+                count: self.count,
+            }
         }
 
         fn push(&self, waiter: usize) -> bool {
             push(&self.list, &self.waiters[waiter])
         }
 
+        /// Comes after the crossings so far.
+        fn push_late(&self, waiter: usize) {
+            wishes(&self.waiters[waiter], self.reached().crossings, 0);
+            assert!(self.push(waiter));
+        }
+
         fn leave(&self, waiter: usize) {
-            leave(&self.list, &self.waiters[waiter]);
+            leave(&self.list, &self.waiters[waiter], || self.reached());
         }
 
         fn wake_all(&self) {
-            wake_all(&self.list);
+            self.crossings.fetch_add(1, Ordering::AcqRel);
+            deliver(self.list.take(|| self.reached()));
         }
 
         fn close(&self) {
@@ -345,6 +383,51 @@ mod model {
         });
     }
 
+    /// Who comes after what a waker wakes for, and before it takes the nodes, stays in the list, and is woken by the next
+    /// waker, also when that one finds it in the hands of the first.
+    #[test]
+    fn loom_late_waiter_between_two_wakers() {
+        explore(3, || {
+            let stage = Stage::<3>::with(1);
+            at_once(
+                &stage,
+                [
+                    Stage::wake_all,
+                    |s| s.push_late(1),
+                    |s| {
+                        // The waiter comes, what it waits for happens, and the waker goes by.
+                        s.push_late(2);
+                        s.wake_all();
+                    },
+                ],
+            );
+            let [first, _, last] = stage.outcomes();
+            assert_eq!([first, last], [SIGNALLED; 2]);
+            stage.end();
+            assert_eq!(stage.outcomes()[1], SIGNALLED);
+        });
+    }
+
+    /// Who leaves while a waker has it in hand, because it came too late for that waker, is taken out.
+    #[test]
+    fn loom_late_waiter_leaves() {
+        explore(None, || {
+            let stage = Stage::<3>::with(1);
+            stage.crossings.fetch_add(1, Ordering::AcqRel);
+            stage.push_late(1);
+            at_once(
+                &stage,
+                [
+                    // The rest of a wake for the crossing between the two waiters.
+                    |s| deliver(s.list.take(|| s.reached())),
+                    |s| s.leave(1),
+                ],
+            );
+            assert_eq!(stage.outcomes(), [SIGNALLED, LEFT, None]);
+            assert!(is_at_rest(&stage.list));
+        });
+    }
+
     /// Two that leave: the second one may ask the first to look again.
     #[test]
     fn loom_leave_against_leave() {
@@ -406,7 +489,7 @@ mod model {
                     |s| s.leave(0),
                     |s| {
                         s.wake_all();
-                        assert!(s.push(2));
+                        s.push_late(2);
                     },
                 ],
             );
@@ -429,7 +512,7 @@ mod model {
                     |s| s.leave(0),
                     |s| {
                         s.wake_all();
-                        assert!(s.push(2));
+                        s.push_late(2);
                         s.leave(2);
                     },
                 ],
@@ -503,14 +586,14 @@ mod model {
     #[test]
     fn loom_level_sweep_against_take_all() {
         explore(None, || {
-            let stage = Stage::<3>::with_levels(2, [0, 5, 0]);
+            let stage = Stage::<3>::with_levels(2, [0, 5, 0], 3);
             at_once(
                 &stage,
                 [
-                    |s| deliver(s.list.sweep(|| 3)),
+                    |s| deliver(s.list.sweep(|| s.reached())),
                     |s| {
                         s.wake_all();
-                        assert!(s.push(2));
+                        s.push_late(2);
                     },
                 ],
             );
@@ -532,7 +615,10 @@ mod model {
         impl Falling {
             fn fall(&self) {
                 self.level.fetch_sub(1, Ordering::AcqRel);
-                deliver(self.list.sweep(|| self.level.load(Ordering::Acquire)));
+                deliver(
+                    self.list
+                        .sweep(|| count(self.level.load(Ordering::Acquire))),
+                );
             }
         }
 
@@ -543,8 +629,7 @@ mod model {
                 waiters: probes(),
             });
             for (level, probe) in falling.waiters.iter().enumerate() {
-                // SAFETY: the node is not registered yet.
-                unsafe { probe.node().as_ref().set_level(level as u32) };
+                wishes(probe, u64::MAX, level as u32);
                 assert!(push(&falling.list, probe));
             }
             let other = {

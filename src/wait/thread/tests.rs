@@ -71,6 +71,7 @@ mod plain {
 mod model {
     use super::*;
     use crate::primitive::Arc;
+    use crate::wait::Reached;
     use crate::wait::testing::{Evidence, explore};
 
     type Gates = Arc<([Gate; 2], Evidence)>;
@@ -173,7 +174,12 @@ mod model {
                     return false;
                 }
                 // SAFETY: the node was pushed to this list, and its waiter has not gone on.
-                let swept = unsafe { self.0.0.leave(node) };
+                let swept = unsafe {
+                    self.0.0.leave(node, || Reached {
+                        crossings: 0,
+                        count: u32::MAX,
+                    })
+                };
                 swept.signalled.deliver(Wake::Signalled);
                 swept.left.deliver(Wake::Left);
                 true
