@@ -7,7 +7,7 @@
 //! It can't be copied; `resume` spends it and gives a new one back when the fiber stops again. So
 //! nobody can resume a running fiber, a finished one, or one that is another's. It must not be lost
 //! either: dropping it leaks the fiber with all that its frames own and lend (`Drop` says so in
-//! debug builds). A fiber ends only by itself.
+//! debug builds). A fiber that owns or lends anything ends only by itself.
 //!
 //! ```text
 //!           new            resume             suspend
@@ -17,16 +17,20 @@
 //!                                  Complete, with the stack
 //! ```
 //!
+//! A fiber that stands still and has nothing left to do can also be emptied, see `husk`.
+//!
 //! **Who may touch what.** `local` is the protocol's: shared, with the cells it needs. `link`
 //! belongs to the holder of the `Suspended`. The coroutine is entered only by `resume`; `yielder`
 //! is written by the fiber when it starts, and read only by the fiber.
 
+mod husk;
 mod list;
 mod switch;
 
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
+pub(crate) use husk::{Husk, Husks};
 pub(crate) use list::FiberList;
 use switch::Switch;
 

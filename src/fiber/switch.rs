@@ -1,6 +1,7 @@
 //! The switch between stacks: everything that rustfiber asks of `corosensei`.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -19,25 +20,31 @@ type Gate<P> = Yielder<(NonNull<Fiber<P>>, <P as Protocol>::Resume), <P as Proto
 
 /// One stack that can be entered and left.
 pub(super) struct Switch<P: Protocol> {
-    /// Reached only by the thread that holds the right to resume.
-    coroutine: UnsafeCell<Body<P>>,
+    /// Reached only by the thread that holds the right to resume. Gone when the stack has been taken.
+    coroutine: UnsafeCell<ManuallyDrop<Body<P>>>,
     /// The way out; written by the fiber when it starts, read only by the fiber.
     yielder: Cell<*const Gate<P>>,
 }
 
 impl<P: Protocol> Switch<P> {
     pub(super) fn new(stack: FiberStack) -> Self {
-        let coroutine = Coroutine::with_stack(stack, |yielder: &Gate<P>, (fiber, told)| {
-            // SAFETY: `resume` passes the fiber that this coroutine belongs to; its header
-            // outlives the coroutine.
-            let fiber: &Fiber<P> = unsafe { fiber.as_ref() };
-            fiber.switch.yielder.set(yielder);
-            P::body(fiber, told);
-        });
         Self {
-            coroutine: UnsafeCell::new(coroutine),
+            coroutine: UnsafeCell::new(Self::coroutine(stack)),
             yielder: Cell::new(ptr::null()),
         }
+    }
+
+    fn coroutine(stack: FiberStack) -> ManuallyDrop<Body<P>> {
+        ManuallyDrop::new(Coroutine::with_stack(
+            stack,
+            |yielder: &Gate<P>, (fiber, told)| {
+                // SAFETY: `resume` passes the fiber that this coroutine belongs to; its header
+                // outlives the coroutine.
+                let fiber: &Fiber<P> = unsafe { fiber.as_ref() };
+                fiber.switch.yielder.set(yielder);
+                P::body(fiber, told);
+            },
+        ))
     }
 
     /// Enters the stack; returns what it says when it leaves, or `None` when its body has returned.
@@ -72,6 +79,32 @@ impl<P: Protocol> Switch<P> {
 
     /// The stack of a complete fiber.
     pub(super) fn into_stack(self) -> FiberStack {
-        self.coroutine.into_inner().into_stack()
+        ManuallyDrop::into_inner(self.coroutine.into_inner()).into_stack()
+    }
+
+    /// Takes the stack of a fiber that stands still, or has not started. Nothing on it is dropped.
+    ///
+    /// # Safety
+    /// - The caller alone reaches the switch, which has a stack.
+    /// - Nothing on the stack needs to be dropped, and nobody refers to anything on it.
+    pub(super) unsafe fn take_stack(&self) -> FiberStack {
+        self.coroutine.with_mut(|coroutine| {
+            // SAFETY: by contract; the coroutine is not used again before another is put there.
+            let mut coroutine = unsafe { ManuallyDrop::take(&mut *coroutine) };
+            // SAFETY: by contract there is nothing that the reset would forget.
+            unsafe { coroutine.force_reset() };
+            coroutine.into_stack()
+        })
+    }
+
+    /// Starts anew on `stack`.
+    ///
+    /// # Safety
+    /// The caller alone reaches the switch, whose stack has been taken.
+    pub(super) unsafe fn give_stack(&self, stack: FiberStack) {
+        // SAFETY: by contract. What is overwritten has been taken, and needs no drop.
+        self.coroutine
+            .with_mut(|coroutine| unsafe { coroutine.write(Self::coroutine(stack)) });
+        self.yielder.set(ptr::null());
     }
 }

@@ -226,7 +226,6 @@ impl Idle {
     }
 
     /// There is a fiber for a worker that has none: wakes one that sleeps for want of it.
-    #[cfg(feature = "migration")]
     pub(crate) fn wake_a_resumer(&self) {
         // SeqCst: pairs with the fence in `fall_asleep`.
         fence(Ordering::SeqCst);

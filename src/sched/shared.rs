@@ -14,6 +14,7 @@ use super::idle::Idle;
 use super::inbox::Inbox;
 use super::injector::Injector;
 use super::migrate::{Commons, Migration};
+use super::shelf::Shelf;
 use super::stats::StatCells;
 use super::task::JobRef;
 use super::worker::Worker;
@@ -57,6 +58,8 @@ pub(crate) struct Remote {
     pub(super) stats: StatCells,
     /// Fibers of this worker that wait; written by the worker.
     pub(super) waiting: AtomicUsize,
+    /// Fibers of this worker without a job.
+    pub(super) shelf: Shelf,
 }
 
 /// The system takes no more jobs from outside.
@@ -73,6 +76,7 @@ impl Shared {
                 inbox: Inbox::new(),
                 stats: StatCells::default(),
                 waiting: AtomicUsize::new(0),
+                shelf: Shelf::new(workers == 1),
             })
         };
         Self {
@@ -200,7 +204,7 @@ impl Shared {
     pub(crate) fn stats(&self) -> super::Stats {
         super::Stats::collect(
             self.remotes.iter().map(|remote| &remote.stats),
-            self.fibers.created(),
+            self.fibers.most(),
         )
     }
 }

@@ -32,7 +32,7 @@ impl Tally {
     }
 
     #[inline]
-    fn get(&self) -> u64 {
+    pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -128,7 +128,9 @@ impl StatCells {
 pub struct Stats {
     /// One entry a worker.
     pub workers: Vec<WorkerStats>,
-    /// Fibers created; a finished job's fiber is reused.
+    /// The most fibers, that is, stacks that there have been at once. A fiber is reused when its job
+    /// has ended, and its stack when another worker needs one, so there are no more of them than
+    /// jobs that had started and not ended at one time, and one for each worker.
     pub fibers: usize,
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::current;
 use super::deque::{Owner, Pushed};
-use super::fiber::{FiberLocal, FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
+use super::fiber::{FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
 use super::migrate;
 use super::shared::{Remote, Shared};
 use super::task::JobRef;
 use super::trace;
 use super::turn::Turn;
-use crate::fiber::{FiberList, Resumed, Suspended};
+use crate::fiber::{FiberList, Resumed};
 use crate::primitive::atomic::Ordering;
 use crate::rng::Rng;
 use crate::slots::{self, Slots};
@@ -44,29 +44,28 @@ pub(crate) struct Worker {
     pub(super) ready: FiberList<Jobs>,
     /// Fibers that have yielded, in that order.
     pub(super) yielded: FiberList<Jobs>,
-    /// Fibers without a job.
-    pool: migrate::Pool,
     /// Whether a fiber of this worker waits nested, below what runs now.
     nesting: Cell<bool>,
     /// The fiber that runs now.
     running: Cell<Option<NonNull<JobFiber>>>,
+    /// Whether the worker believes that it has an idle fiber; another may have taken it.
+    pub(super) has_idle: Cell<bool>,
     /// The job for the runner that is resumed next.
     handoff: Cell<Option<JobRef>>,
     pub(super) turn: Turn,
     pub(super) rng: Rng,
-    /// Set at the very end: pooled fibers return instead of looking for jobs.
+    /// Set at the very end: idle fibers return instead of looking for jobs.
     ends: Cell<bool>,
     /// Every fiber created here, for the census.
     pub(super) created: RefCell<Vec<NonNull<JobFiber>>>,
     /// Why there is no stack for another fiber, if it is the system that refused.
-    stack_error: Cell<Option<StackError>>,
+    pub(super) stack_error: Cell<Option<StackError>>,
     pub(super) census_seen: Cell<u64>,
     slots: Slots,
 }
 
 impl Worker {
     pub(super) fn new(index: usize, shared: Arc<Shared>, deque: Owner<JobRef>) -> Self {
-        let pool = migrate::Pool::new(&shared);
         Self {
             remote: NonNull::from(&*shared.remotes[index]),
             index,
@@ -74,9 +73,9 @@ impl Worker {
             deque,
             ready: FiberList::new(),
             yielded: FiberList::new(),
-            pool,
             nesting: Cell::new(false),
             running: Cell::new(None),
+            has_idle: Cell::new(false),
             handoff: Cell::new(None),
             turn: Turn::default(),
             rng: Rng::new(index as u64),
@@ -140,9 +139,7 @@ impl Worker {
             }
         }
         self.ends.set(true);
-        while let Some(fiber) = self.pool.take() {
-            self.go_on(fiber);
-        }
+        self.end_idle_fibers();
     }
 
     /// Lets a fiber go on, and deals with how it stops. Returns when there is no fiber that must go
@@ -165,7 +162,7 @@ impl Worker {
                     }
                 }
                 Resumed::Stopped(fiber, Request::Idle(other)) => {
-                    self.pool.put(fiber);
+                    self.put_idle(fiber);
                     other
                 }
                 // The stack goes back to the arena. Only `ends` lets a body return.
@@ -226,56 +223,18 @@ impl Worker {
         );
     }
 
-    /// Starts a job on a runner, of which there is one (`has_runner`).
+    /// Starts a job on a runner. There was one (`has_runner`), but another worker may have taken it:
+    /// then the job waits for one, where everybody can take it.
     pub(super) fn start(&self, job: JobRef) {
-        let runner = self
-            .pool
-            .take()
-            .expect("a worker that starts a job has a runner");
+        let Some(runner) = self.take_runner() else {
+            return self.spawn(job);
+        };
         self.handoff.set(Some(job));
         self.go_on(runner);
     }
 
     pub(super) fn take_handoff(&self) -> Option<JobRef> {
         self.handoff.take()
-    }
-
-    /// Whether the worker has a fiber to start a job on; creates one within the limits.
-    pub(super) fn has_runner(&self) -> bool {
-        self.pool.has_one() || self.create_fiber()
-    }
-
-    /// Whether another worker has left a fiber that this one could start a job on.
-    pub(super) fn others_left_a_runner(&self) -> bool {
-        self.pool.others_left_one()
-    }
-
-    #[cold]
-    fn create_fiber(&self) -> bool {
-        // A worker's first fiber is set aside for it, so that none is left without a runner.
-        let is_first = self.created.borrow().is_empty();
-        if !is_first && !self.shared.fibers.reserve() {
-            return false;
-        }
-        match self.shared.config.stacks.allocate() {
-            Ok(stack) => {
-                let local = FiberLocal::new();
-                local.set_worker(self);
-                let fiber = Suspended::new(stack, local);
-                self.created.borrow_mut().push(fiber.as_ptr());
-                self.shared.fibers.count_created();
-                self.pool.keep(fiber);
-                true
-            }
-            Err(error) => {
-                // Like the limit, only lower: the worker starts no new job until a fiber is free.
-                if !is_first {
-                    self.shared.fibers.unreserve();
-                }
-                self.stack_error.set(Some(error));
-                false
-            }
-        }
     }
 
     pub(super) fn take_stack_error(&self) -> Option<StackError> {

@@ -17,7 +17,6 @@
 //! fibers are for all workers, and one that sleeps for want of a fiber is woken.
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use crate::fiber::FiberList;
 use crate::primitive::atomic::{AtomicU8, Ordering};
@@ -171,12 +170,6 @@ pub(in crate::sched) fn forced(worker: &Worker) -> bool {
     shared.config.migration == Migration::Forced && shared.remotes.len() > 1
 }
 
-/// A worker's fibers without a job, the warmest first.
-pub(in crate::sched) struct Pool {
-    own: FiberList<Jobs>,
-    shared: Arc<Shared>,
-}
-
 /// What the workers share beyond what they share anyway: idle fibers.
 pub(in crate::sched) struct Commons(SpinLock<FiberList<Jobs>>);
 
@@ -184,57 +177,22 @@ impl Commons {
     pub(in crate::sched) fn new() -> Self {
         Self(SpinLock::new(FiberList::new()))
     }
-}
 
-impl Pool {
-    pub(in crate::sched) fn new(shared: &Arc<Shared>) -> Self {
-        Self {
-            own: FiberList::new(),
-            shared: Arc::clone(shared),
-        }
-    }
-
-    /// The fibers for all, if fibers move.
-    fn commons(&self) -> Option<&SpinLock<FiberList<Jobs>>> {
-        let moves = !self.shared.config.migration.is_pinned();
-        moves.then_some(&self.shared.commons.0)
+    /// The idle fibers for all, if fibers move.
+    pub(in crate::sched) fn of(shared: &Shared) -> Option<&Self> {
+        let moves = !shared.config.migration.is_pinned();
+        moves.then_some(&shared.commons)
     }
 
     pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
-        match self.commons() {
-            Some(commons) => {
-                commons.with(|idle| idle.push_front(fiber));
-                self.shared.idle.wake_a_resumer();
-            }
-            None => self.keep(fiber),
-        }
-    }
-
-    /// Puts in a fiber that the next `take` shall have.
-    pub(in crate::sched) fn keep(&self, fiber: ReadyFiber) {
-        self.own.push_front(fiber);
-    }
-
-    /// Whether there is one for a worker that has none.
-    pub(in crate::sched) fn others_left_one(&self) -> bool {
-        self.commons()
-            .is_some_and(|idle| idle.with(|idle| !idle.is_empty()))
+        self.0.with(|idle| idle.push_front(fiber));
     }
 
     pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {
-        self.has_one().then(|| self.own.pop_front())?
+        self.0.with(|idle| idle.pop_front())
     }
 
-    /// Whether `take` would find one.
-    pub(in crate::sched) fn has_one(&self) -> bool {
-        if self.own.is_empty() {
-            let idle = self
-                .commons()
-                .and_then(|idle| idle.with(|idle| idle.pop_front()));
-            if let Some(fiber) = idle {
-                self.own.push_front(fiber);
-            }
-        }
-        !self.own.is_empty()
+    pub(in crate::sched) fn is_empty(&self) -> bool {
+        self.0.with(|idle| idle.is_empty())
     }
 }

@@ -1,10 +1,8 @@
 //! Fibers stay at home: the empty twin of `free`.
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 
-use crate::fiber::FiberList;
-use crate::sched::fiber::{JobFiber, Jobs, ReadyFiber};
+use crate::sched::fiber::{JobFiber, ReadyFiber};
 use crate::sched::shared::Shared;
 use crate::sched::worker::Worker;
 
@@ -86,47 +84,29 @@ pub(in crate::sched) fn forced(_worker: &Worker) -> bool {
     false
 }
 
-/// A worker's fibers without a job, the warmest first.
-pub(in crate::sched) struct Pool(FiberList<Jobs>);
-
-impl Pool {
-    pub(in crate::sched) fn new(_shared: &Arc<Shared>) -> Self {
-        Self(FiberList::new())
-    }
-
-    #[inline]
-    pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
-        self.0.push_front(fiber);
-    }
-
-    /// Puts in a fiber that the next `take` shall have.
-    pub(in crate::sched) fn keep(&self, fiber: ReadyFiber) {
-        self.0.push_front(fiber);
-    }
-
-    /// Whether there is one for a worker that has none.
-    #[inline]
-    pub(in crate::sched) fn others_left_one(&self) -> bool {
-        false
-    }
-
-    #[inline]
-    pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {
-        self.0.pop_front()
-    }
-
-    /// Whether `take` would find one.
-    #[inline]
-    pub(in crate::sched) fn has_one(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
-
 /// What the workers share beyond what they share anyway.
 pub(in crate::sched) struct Commons;
 
 impl Commons {
     pub(in crate::sched) fn new() -> Self {
         Self
+    }
+
+    /// The idle fibers for all, if fibers move.
+    #[inline]
+    pub(in crate::sched) fn of(_shared: &Shared) -> Option<&Self> {
+        None
+    }
+
+    pub(in crate::sched) fn put(&self, fiber: ReadyFiber) {
+        unreachable!("fibers that stay are not for all: {fiber:?}")
+    }
+
+    pub(in crate::sched) fn take(&self) -> Option<ReadyFiber> {
+        None
+    }
+
+    pub(in crate::sched) fn is_empty(&self) -> bool {
+        true
     }
 }

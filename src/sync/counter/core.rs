@@ -283,9 +283,6 @@ pub(super) struct AtMost<'a> {
 impl Source for AtMost<'_> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         let Self { core, wish } = *self;
-        if wish.is_satisfied(core.reached()) {
-            return false;
-        }
         // R1.
         // SAFETY: by contract.
         let pushed = unsafe {

@@ -84,7 +84,8 @@ mod plain {
         let core = counter.core();
         // SAFETY: the probe outlives the counter.
         let waits = unsafe { AtMost { core, wish }.register(probe.node()) };
-        assert!(!waits);
+        assert!(waits);
+        assert_eq!(probe.outcome(), Some(Wake::Signalled));
         counter.done();
     }
 
