@@ -42,6 +42,29 @@ pub struct Row {
     pub unit: Unit,
 }
 
+/// What a peer must be able to do for a bench; each is a method of `Peer`, or some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Forks cheap enough for each call of a recursive function.
+    Fork,
+    /// Forks of halves that take milliseconds.
+    CoarseFork,
+    Loop,
+    /// Ten thousand jobs at a time.
+    Spawn,
+    /// A million jobs at a time.
+    SpawnMillion,
+    Scope,
+    SpawnWait,
+    Yield,
+    PingPong,
+    Skynet,
+    Distraction,
+    Run,
+    /// It can be started and ended again and again in a process, and runs jobs.
+    StartUp,
+}
+
 /// With how many workers a bench runs.
 #[derive(Debug)]
 pub enum Workers {
@@ -58,24 +81,29 @@ pub struct Bench {
     /// The name of the line in the design's table.
     pub group: &'static str,
     pub rows: &'static [Row],
+    pub needs: Ability,
     pub workers: Workers,
     /// Bytes of stack for threads and fibers, where the default is too small.
     pub stack: Option<usize>,
     /// Whether its figure is the time that some work takes, so that too many workers must not
     /// make it longer.
     pub is_work: bool,
+    /// Whether its children are the binary with the counting allocator.
+    pub counts_allocations: bool,
 }
 
 impl Bench {
     /// A bench with one row of the same name, at any number of workers.
-    pub const fn new(name: &'static str, rows: &'static [Row]) -> Self {
+    pub const fn new(name: &'static str, rows: &'static [Row], needs: Ability) -> Self {
         Self {
             name,
             group: name,
             rows,
+            needs,
             workers: Workers::AsAsked,
             stack: None,
             is_work: true,
+            counts_allocations: false,
         }
     }
 

@@ -11,6 +11,7 @@ mod budgets;
 mod child;
 mod cli;
 mod divide;
+mod heap;
 mod measure;
 mod oversubscribe;
 mod parent;
@@ -20,3 +21,4 @@ mod stats;
 mod workloads;
 
 pub use cli::main;
+pub use heap::ALLOCATIONS;

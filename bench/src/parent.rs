@@ -1,6 +1,8 @@
 //! What the parent does: it plans the cases, starts a fresh process for each measurement, and
 //! collects what they print.
 
+mod counting;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::{Command, Stdio};
@@ -165,7 +167,12 @@ fn measure(plan: &Plan, case: &Case) -> Result<Report, String> {
 }
 
 fn child(plan: &Plan, case: &Case) -> io::Result<Command> {
-    let mut child = Command::new(std::env::current_exe()?);
+    let program = if case.bench.counts_allocations {
+        counting::program()?
+    } else {
+        std::env::current_exe()?
+    };
+    let mut child = Command::new(program);
     child
         .args(["child", case.bench.name, case.peer.name])
         .arg(case.workers.to_string())

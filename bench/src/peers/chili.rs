@@ -1,18 +1,19 @@
-//! chili: `Scope::join` passed down the recursion, as in its README. The calling thread is one of
-//! the workers.
+//! chili: `Scope::join` passed down the recursion, as in its README; loops by joining halves. The
+//! calling thread is one of the workers.
 
 use std::num::NonZero;
 
 use chili::{Config, Scope, ThreadPool};
 
 use super::{Peer, Setup};
+use crate::bench::Ability::{self, CoarseFork, Fork, Loop, StartUp};
 use crate::divide::{Divide, Step};
 
 pub struct Chili(ThreadPool);
 
 impl Peer for Chili {
     const NAME: &'static str = "chili";
-    const BENCHES: &'static [&'static str] = &["fib_join"];
+    const CAN: &'static [Ability] = &[Fork, CoarseFork, Loop, StartUp];
 
     fn start(setup: Setup) -> Self {
         Self(ThreadPool::with_config(Config {
@@ -24,6 +25,24 @@ impl Peer for Chili {
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
         solve(&mut self.0.scope(), problem)
     }
+
+    /// A join is all that it can run.
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        self.0.scope().join(|_| job(), |_| ()).0
+    }
+
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        let mut scope = self.0.scope();
+        for _ in 0..times {
+            halve(&mut scope, 0, items, chunk, &each);
+        }
+    }
 }
 
 fn solve<D: Divide>(scope: &mut Scope<'_>, problem: D) -> D::Out {
@@ -34,4 +53,25 @@ fn solve<D: Divide>(scope: &mut Scope<'_>, problem: D) -> D::Out {
             D::merge(carry, left, right)
         }
     }
+}
+
+fn halve<T: Send, F: Fn(usize, &mut T) + Sync>(
+    scope: &mut Scope<'_>,
+    first: usize,
+    items: &mut [T],
+    chunk: usize,
+    each: &F,
+) {
+    if items.len() <= chunk {
+        for (index, item) in items.iter_mut().enumerate() {
+            each(first + index, item);
+        }
+        return;
+    }
+    let middle = items.len() / 2;
+    let (left, right) = items.split_at_mut(middle);
+    scope.join(
+        |s| halve(s, first, left, chunk, each),
+        |s| halve(s, first + middle, right, chunk, each),
+    );
 }

@@ -1,10 +1,17 @@
-//! Forte: a static pool and a worker passed down the recursion, as in its README and its own
-//! benches. The calling thread is one of the workers.
+//! Forte: a static pool and a worker passed down, as in its README; loops by joining halves, as in
+//! its own benches; futures where a job must wait. The calling thread is one of the workers.
+
+mod recursion;
+mod talk;
+
+use std::sync::Arc;
 
 use forte::{ThreadPool, Worker};
 
 use super::{Peer, Setup};
-use crate::divide::{Divide, Step};
+use crate::bench::Ability::{self, *};
+use crate::divide::Divide;
+use crate::workloads::distraction::{LongJob, Scene};
 
 static POOL: ThreadPool = ThreadPool::new();
 
@@ -12,7 +19,9 @@ pub struct Forte;
 
 impl Peer for Forte {
     const NAME: &'static str = "forte";
-    const BENCHES: &'static [&'static str] = &["fib_join"];
+    const CAN: &'static [Ability] = &[
+        Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Distraction, Run, StartUp,
+    ];
 
     fn start(setup: Setup) -> Self {
         POOL.resize_to(setup.workers - 1);
@@ -20,17 +29,62 @@ impl Peer for Forte {
     }
 
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
-        POOL.with_worker(|worker| solve(worker, problem))
+        POOL.with_worker(|worker| recursion::solve(worker, problem))
     }
-}
 
-fn solve<D: Divide>(worker: &Worker, problem: D) -> D::Out {
-    match problem.divide() {
-        Step::Leaf(out) => out,
-        Step::Fork(left, right, carry) => {
-            let (left, right) = worker.join(|w| solve(w, left), |w| solve(w, right));
-            D::merge(carry, left, right)
-        }
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        POOL.with_worker(|_| job())
+    }
+
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        POOL.with_worker(|worker| {
+            for _ in 0..times {
+                recursion::halve(worker, 0, items, chunk, &each);
+            }
+        });
+    }
+
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        self.scopes(1, jobs, job);
+    }
+
+    fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {
+        POOL.with_worker(|worker| {
+            for _ in 0..times {
+                worker.scope(|scope| {
+                    for _ in 0..jobs {
+                        scope.spawn(move |_: &Worker| drop(job()));
+                    }
+                });
+            }
+        });
+    }
+
+    fn spawn_wait(&self, times: u64) -> u64 {
+        let child = |worker: &Worker, n| worker.block_on(worker.spawn(async move { n }));
+        POOL.with_worker(|worker| (0..times).map(|n| child(worker, n)).sum())
+    }
+
+    fn yields(&self, jobs: usize, each: usize) -> usize {
+        talk::yields(&POOL, jobs, each)
+    }
+
+    fn pingpong(&self, trips: u64) -> u64 {
+        talk::pingpong(&POOL, trips)
+    }
+
+    fn queue_long_job(&self, mut job: LongJob) {
+        POOL.spawn(move |_: &Worker| while job.step() {});
+    }
+
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        talk::wait_for_children(&POOL, scene);
     }
 }
 

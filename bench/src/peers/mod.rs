@@ -1,8 +1,11 @@
 //! One file per peer, behind one trait.
 
-use crate::bench::{Bench, Outcome, Run};
+use std::sync::Arc;
+
+use crate::bench::{Ability, Bench, Outcome, Run};
 use crate::divide::Divide;
 use crate::workloads;
+use crate::workloads::distraction::{LongJob, Scene};
 
 /// The peer that the others are compared with.
 pub const OURS: &str = "rustfiber";
@@ -30,13 +33,12 @@ impl Setup {
 
 /// A way to run jobs.
 ///
-/// A peer implements what the benches it names need, in the shape that its own documentation uses,
+/// A peer implements what it says it can do, in the shape that its own documentation uses,
 /// and no more. Each method is called from a plain thread and returns when all the work has been
 /// waited for.
 pub trait Peer: Sized + Send + Sync + 'static {
     const NAME: &'static str;
-    /// The benches that it can do.
-    const BENCHES: &'static [&'static str];
+    const CAN: &'static [Ability];
 
     fn start(setup: Setup) -> Self;
 
@@ -45,34 +47,103 @@ pub trait Peer: Sized + Send + Sync + 'static {
         let _ = problem;
         unnamed(Self::NAME)
     }
+
+    /// Runs one job.
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        let _ = job;
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: `times` loops over `items`. Who must say how far to split stops at `chunk` items.
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        let _ = (times, items, chunk, each);
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: spawns `jobs` others, and waits until all have run.
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        let _ = (jobs, job);
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: `times` scopes one after the other, of so many jobs each.
+    fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {
+        let _ = (times, jobs, job);
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: for each number below `times`, spawns a job that results in it, and waits for it.
+    /// The sum of the results.
+    fn spawn_wait(&self, times: u64) -> u64 {
+        let _ = times;
+        unnamed(Self::NAME)
+    }
+
+    /// So many jobs, each of which yields so often. The number of yields.
+    fn yields(&self, jobs: usize, each: usize) -> usize {
+        let _ = (jobs, each);
+        unnamed(Self::NAME)
+    }
+
+    /// Two jobs that wake each other, and hit a ball when they are woken. The number of hits.
+    fn pingpong(&self, trips: u64) -> u64 {
+        let _ = trips;
+        unnamed(Self::NAME)
+    }
+
+    /// A tree of jobs that send their parents numbers. The sum of the leaves' numbers.
+    fn skynet(&self, leaves: u64) -> u64 {
+        let _ = leaves;
+        unnamed(Self::NAME)
+    }
+
+    /// From outside: spawns a job that does all the steps of `job`, and does not wait. Between the
+    /// steps it does what the peer's documentation tells a long job to do.
+    fn queue_long_job(&self, job: LongJob) {
+        let _ = job;
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: spawns `scene.samples()` children, one after the other, and waits for each.
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        let _ = scene;
+        unnamed(Self::NAME)
+    }
 }
 
-/// A method that no bench in [`Peer::BENCHES`] needs.
+/// A method for what is not in [`Peer::CAN`].
 fn unnamed(peer: &str) -> ! {
-    unreachable!("{peer} names a bench without the method that it needs")
+    unreachable!("{peer} names an ability without its method")
 }
 
 /// What the parent knows about a peer.
 #[derive(Debug)]
 pub struct Info {
     pub name: &'static str,
-    pub benches: &'static [&'static str],
+    pub can: &'static [Ability],
 }
 
 impl Info {
     pub fn can(&self, bench: &Bench) -> bool {
-        self.benches.contains(&bench.name)
+        self.can.contains(&bench.needs)
     }
 }
 
 macro_rules! peers {
     ($($module:ident :: $peer:ident),* $(,)?) => {
         $(mod $module;)*
+        mod executor_talk;
 
         /// All peers, rustfiber first, in the order of the table's columns.
         pub const ALL: &[Info] = &[$(Info {
             name: <$module::$peer as Peer>::NAME,
-            benches: <$module::$peer as Peer>::BENCHES,
+            can: <$module::$peer as Peer>::CAN,
         }),*];
 
         /// Measures `run.bench` with the peer of this name.
@@ -93,4 +164,10 @@ peers!(
     rayon::Rayon,
     chili::Chili,
     forte::Forte,
+    orx_parallel::OrxParallel,
+    may::May,
+    tokio::Tokio,
+    async_executor::AsyncExecutor,
+    bevy_tasks::BevyTasks,
+    threads::Threads,
 );

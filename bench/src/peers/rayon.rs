@@ -1,16 +1,23 @@
-//! rayon: `join` and `scope` in a pool of its own, as the documentation of `ThreadPool::install`
-//! and `rayon::join` shows.
+//! rayon: a pool of its own, `join`, `scope` and parallel iterators, as the documentation of
+//! `ThreadPool::install` and of each of these shows.
 
+use std::sync::Arc;
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Peer, Setup};
+use crate::bench::Ability::{self, *};
 use crate::divide::{Divide, Step};
+use crate::workloads::distraction::{LongJob, Scene};
 
 pub struct Rayon(ThreadPool);
 
 impl Peer for Rayon {
     const NAME: &'static str = "rayon";
-    const BENCHES: &'static [&'static str] = &["fib_join"];
+    const CAN: &'static [Ability] = &[
+        Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Distraction, Run, StartUp,
+    ];
 
     fn start(setup: Setup) -> Self {
         let pool = ThreadPoolBuilder::new().num_threads(setup.workers);
@@ -19,6 +26,66 @@ impl Peer for Rayon {
 
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
         self.0.install(|| solve(problem))
+    }
+
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        self.0.install(job)
+    }
+
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        _chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        self.0.install(|| {
+            for _ in 0..times {
+                let items = items.par_iter_mut().enumerate();
+                items.for_each(|(index, item)| each(index, item));
+            }
+        });
+    }
+
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        self.scopes(1, jobs, job);
+    }
+
+    fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {
+        self.0.install(|| {
+            for _ in 0..times {
+                rayon::scope(|s| {
+                    for _ in 0..jobs {
+                        s.spawn(move |_| drop(job()));
+                    }
+                });
+            }
+        });
+    }
+
+    fn spawn_wait(&self, times: u64) -> u64 {
+        let child = |n| {
+            let mut result = 0;
+            rayon::scope(|s| s.spawn(|_| result = n));
+            result
+        };
+        self.0.install(|| (0..times).map(child).sum())
+    }
+
+    fn queue_long_job(&self, mut job: LongJob) {
+        self.0.spawn(move || while job.step() {});
+    }
+
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        self.0.install(|| {
+            for _ in 0..scene.samples() {
+                rayon::scope(|s| {
+                    s.spawn(|_| scene.child());
+                    scene.be_busy();
+                });
+                scene.note();
+            }
+        });
     }
 }
 

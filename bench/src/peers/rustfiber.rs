@@ -1,15 +1,24 @@
 //! rustfiber, as its README and its documentation use it.
 
-use rustfiber::{Context, JobSystem};
+mod talk;
+
+use std::sync::Arc;
+
+use rustfiber::{Context, Counter, JobSystem};
 
 use super::{Peer, Setup};
+use crate::bench::Ability::{self, *};
 use crate::divide::{Divide, Step};
+use crate::workloads::distraction::{LongJob, Scene};
 
 pub struct Rustfiber(JobSystem);
 
 impl Peer for Rustfiber {
     const NAME: &'static str = "rustfiber";
-    const BENCHES: &'static [&'static str] = &["fib_join"];
+    const CAN: &'static [Ability] = &[
+        Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Skynet, Distraction, Run,
+        StartUp,
+    ];
 
     fn start(setup: Setup) -> Self {
         let mut builder = JobSystem::builder().workers(setup.workers);
@@ -21,6 +30,71 @@ impl Peer for Rustfiber {
 
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
         self.0.run(|cx| solve(cx, problem))
+    }
+
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        self.0.run(|_| job())
+    }
+
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        _chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        self.0.run(|cx| {
+            for _ in 0..times {
+                cx.par_for_each(items, |_, index, item| each(index, item));
+            }
+        });
+    }
+
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        self.0.run(|cx| {
+            let counter = Counter::new();
+            for _ in 0..jobs {
+                cx.spawn_counted(&counter, move |_| job());
+            }
+            counter.wait(cx);
+        });
+    }
+
+    fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {
+        self.0.run(|cx| {
+            for _ in 0..times {
+                cx.scope(|s| {
+                    for _ in 0..jobs {
+                        s.spawn(move |_| job());
+                    }
+                });
+            }
+        });
+    }
+
+    fn spawn_wait(&self, times: u64) -> u64 {
+        let child = |cx: &Context, n| cx.spawn(move |_| n).join(cx).expect("no panic");
+        self.0.run(|cx| (0..times).map(|n| child(cx, n)).sum())
+    }
+
+    fn yields(&self, jobs: usize, each: usize) -> usize {
+        talk::yields(&self.0, jobs, each)
+    }
+
+    fn pingpong(&self, trips: u64) -> u64 {
+        talk::pingpong(&self.0, trips)
+    }
+
+    fn skynet(&self, leaves: u64) -> u64 {
+        talk::skynet(&self.0, leaves)
+    }
+
+    fn queue_long_job(&self, job: LongJob) {
+        talk::queue_long_job(&self.0, job);
+    }
+
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        talk::wait_for_children(&self.0, scene);
     }
 }
 

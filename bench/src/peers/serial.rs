@@ -1,13 +1,16 @@
 //! The same work in plain calls and loops on one thread: no peer, but what all of them start from.
 
+use std::hint::black_box;
+
 use super::{Peer, Setup};
+use crate::bench::Ability::{self, CoarseFork, Fork, Loop};
 use crate::divide::{Divide, Step};
 
 pub struct Serial;
 
 impl Peer for Serial {
     const NAME: &'static str = "serial";
-    const BENCHES: &'static [&'static str] = &["fib_join"];
+    const CAN: &'static [Ability] = &[Fork, CoarseFork, Loop];
 
     fn start(_: Setup) -> Self {
         Self
@@ -15,6 +18,22 @@ impl Peer for Serial {
 
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
         solve(problem)
+    }
+
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        _chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        for _ in 0..times {
+            for (index, item) in items.iter_mut().enumerate() {
+                each(index, item);
+            }
+            // Or the compiler might leave out all loops but the last.
+            black_box(&mut *items);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `fib(32)` with a join per call: what a join costs whose halves do nothing.
 
-use crate::bench::{Bench, Outcome, Row, Run, Unit, check};
+use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit, check};
 use crate::divide::{Divide, Step};
 use crate::measure::repeat;
 use crate::peers::{Peer, Setup};
@@ -10,8 +10,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "fib_join",
         unit: Unit::Ns,
-    }],
-)];
+    }], Ability::Fork)];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let n = run.size.pick(32, 27);

@@ -5,7 +5,7 @@ use crate::peers::Peer;
 
 macro_rules! workloads {
     ($($workload:ident),* $(,)?) => {
-        $(mod $workload;)*
+        $(pub mod $workload;)*
 
         /// All benches, in the order of the table.
         pub static ALL: &[&[Bench]] = &[$($workload::BENCHES),*];
@@ -22,7 +22,24 @@ macro_rules! workloads {
     };
 }
 
-workloads!(fib_join);
+workloads!(
+    fib_join,
+    coarse,
+    distraction,
+    tree_sum,
+    uts,
+    spawn_1m,
+    spawn_wait,
+    yields,
+    pingpong,
+    skynet,
+    run_hot,
+    run_cold,
+    loops,
+    startup,
+    idle_cpu,
+    alloc,
+);
 
 pub fn all() -> impl Iterator<Item = &'static Bench> {
     ALL.iter().copied().flatten()

@@ -1,0 +1,95 @@
+//! async-executor: threads that run one executor until a channel closes, as in the documentation of
+//! `Executor`; tasks in a `Vec`, awaited one after the other, as in its benches.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use async_channel::Sender;
+use async_executor::Executor;
+use futures_lite::future;
+
+use super::executor_talk as talk;
+use super::{Peer, Setup};
+use crate::bench::Ability::{self, *};
+use crate::workloads::distraction::{LongJob, Scene};
+
+pub struct AsyncExecutor {
+    executor: Arc<Executor<'static>>,
+    shutdown: Sender<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl AsyncExecutor {
+    fn block_on<R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+        &self,
+        task: impl FnOnce(Arc<Executor<'static>>) -> F,
+    ) -> R {
+        let task = self.executor.spawn(task(Arc::clone(&self.executor)));
+        future::block_on(task)
+    }
+}
+
+impl Peer for AsyncExecutor {
+    const NAME: &'static str = "async-executor";
+    const CAN: &'static [Ability] = &[
+        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp,
+    ];
+
+    fn start(setup: Setup) -> Self {
+        let executor = Arc::new(Executor::new());
+        let (shutdown, over) = async_channel::unbounded::<()>();
+        let threads = (0..setup.workers).map(|_| {
+            let (executor, over) = (Arc::clone(&executor), over.clone());
+            thread::spawn(move || {
+                // An error says that the channel is closed.
+                let _ = future::block_on(executor.run(over.recv()));
+            })
+        });
+        Self {
+            threads: threads.collect(),
+            executor,
+            shutdown,
+        }
+    }
+
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        self.block_on(|_| async { job() })
+    }
+
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        self.block_on(|executor| talk::spawn_many(executor, jobs, job));
+    }
+
+    fn spawn_wait(&self, times: u64) -> u64 {
+        self.block_on(|executor| talk::spawn_wait(executor, times))
+    }
+
+    fn yields(&self, jobs: usize, each: usize) -> usize {
+        self.block_on(|executor| talk::yields(executor, jobs, each))
+    }
+
+    fn pingpong(&self, trips: u64) -> u64 {
+        self.block_on(|executor| talk::pingpong(executor, trips))
+    }
+
+    fn skynet(&self, leaves: u64) -> u64 {
+        self.block_on(|executor| talk::skynet(executor, leaves))
+    }
+
+    fn queue_long_job(&self, job: LongJob) {
+        self.executor.spawn(talk::long_job(job)).detach();
+    }
+
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        self.block_on(|executor| talk::wait_for_children(executor, Arc::clone(scene)));
+    }
+}
+
+impl Drop for AsyncExecutor {
+    fn drop(&mut self) {
+        self.shutdown.close();
+        for thread in self.threads.drain(..) {
+            thread.join().expect("no panic");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! may: coroutines by `go!`, joined by their handles, as in its examples `spawn` and `scoped`.
+//!
+//! It has one scheduler per process, which never ends. Each coroutine takes two mappings, so a
+//! process has room for 32,750 of them: too few for a million at a time, and for skynet, whose
+//! coroutines it starts oldest first.
+
+mod talk;
+
+use std::sync::Arc;
+
+use may::go;
+
+use super::{Peer, Setup};
+use crate::bench::Ability::{self, *};
+use crate::workloads::distraction::{LongJob, Scene};
+
+pub struct May;
+
+impl Peer for May {
+    const NAME: &'static str = "may";
+    const CAN: &'static [Ability] = &[
+        Spawn, Scope, SpawnWait, Yield, PingPong, Distraction, Run,
+    ];
+
+    fn start(setup: Setup) -> Self {
+        may::config().set_workers(setup.workers);
+        Self
+    }
+
+    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        go!(job).join().expect("no panic")
+    }
+
+    fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
+        self.run(move || {
+            let handles = Vec::from_iter((0..jobs).map(|_| go!(job)));
+            for handle in handles {
+                handle.join().expect("no panic");
+            }
+        });
+    }
+
+    fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {
+        for _ in 0..times {
+            may::coroutine::scope(|s| {
+                for _ in 0..jobs {
+                    go!(s, move || drop(job()));
+                }
+            });
+        }
+    }
+
+    fn spawn_wait(&self, times: u64) -> u64 {
+        let child = |n| go!(move || n).join().expect("no panic");
+        self.run(move || (0..times).map(child).sum())
+    }
+
+    fn yields(&self, jobs: usize, each: usize) -> usize {
+        talk::yields(jobs, each)
+    }
+
+    fn pingpong(&self, trips: u64) -> u64 {
+        talk::pingpong(trips)
+    }
+
+    fn queue_long_job(&self, mut job: LongJob) {
+        go!(move || while job.step() {
+            may::coroutine::yield_now();
+        });
+    }
+
+    fn wait_for_children(&self, scene: &Arc<Scene>) {
+        let scene = Arc::clone(scene);
+        self.run(move || {
+            for _ in 0..scene.samples() {
+                let child = Arc::clone(&scene);
+                let child = go!(move || child.child());
+                scene.be_busy();
+                child.join().expect("no panic");
+                scene.note();
+            }
+        });
+    }
+}

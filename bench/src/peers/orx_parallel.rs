@@ -1,0 +1,36 @@
+//! orx-parallel: parallel iterators over its own pool, as in its README. Each loop says how many
+//! threads it may use.
+
+use orx_parallel::*;
+
+use super::{Peer, Setup};
+use crate::bench::Ability::{self, Loop};
+
+pub struct OrxParallel {
+    threads: usize,
+}
+
+impl Peer for OrxParallel {
+    const NAME: &'static str = "orx-parallel";
+    const CAN: &'static [Ability] = &[Loop];
+
+    fn start(setup: Setup) -> Self {
+        Self {
+            threads: setup.workers,
+        }
+    }
+
+    /// Its loops start from a plain thread: it has no jobs that could start them.
+    fn for_each<T: Send>(
+        &self,
+        times: usize,
+        items: &mut [T],
+        _chunk: usize,
+        each: impl Fn(usize, &mut T) + Send + Sync,
+    ) {
+        for _ in 0..times {
+            let items = items.into_par().enumerate().num_threads(self.threads);
+            items.for_each(|(index, item)| each(index, item));
+        }
+    }
+}
