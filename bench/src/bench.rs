@@ -49,6 +49,8 @@ pub enum Ability {
     Fork,
     /// Forks of halves that take milliseconds.
     CoarseFork,
+    /// A walk through a tree whose nodes say what their children are.
+    Walk,
     Loop,
     /// Ten thousand jobs at a time.
     Spawn,
@@ -81,7 +83,8 @@ pub struct Bench {
     /// The name of the line in the design's table.
     pub group: &'static str,
     pub rows: &'static [Row],
-    pub needs: Ability,
+    /// What a peer needs for it: one of these.
+    pub needs: &'static [Ability],
     pub workers: Workers,
     /// Bytes of stack for threads and fibers, where the default is too small.
     pub stack: Option<usize>,
@@ -94,7 +97,7 @@ pub struct Bench {
 
 impl Bench {
     /// A bench with one row of the same name, at any number of workers.
-    pub const fn new(name: &'static str, rows: &'static [Row], needs: Ability) -> Self {
+    pub const fn new(name: &'static str, rows: &'static [Row], needs: &'static [Ability]) -> Self {
         Self {
             name,
             group: name,

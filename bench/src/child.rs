@@ -1,8 +1,8 @@
 //! What a child process does: it measures one bench of one peer, and prints what came out.
 
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
+use std::{panic, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,7 @@ pub fn main(args: &Args) -> ExitCode {
         target: Duration::from_millis(args.target_ms),
     };
     end_when_it_hangs();
+    end_when_it_panics();
     let peer = args.peer.clone();
     let measuring = thread::Builder::new()
         .stack_size(STACK)
@@ -69,9 +70,17 @@ pub fn main(args: &Args) -> ExitCode {
             eprintln!("{wrong}");
             std::process::exit(1)
         }
-        // The panic's message is on stderr.
-        Err(_) => std::process::exit(1),
+        Err(_) => unreachable!("the process ends with the first panic"),
     }
+}
+
+/// Any panic is a failure, on whatever thread it is: others may wait for that thread.
+fn end_when_it_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("a value");
+        eprintln!("it panics with {message:?}");
+        std::process::exit(1);
+    }));
 }
 
 fn end_when_it_hangs() {

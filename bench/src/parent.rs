@@ -59,7 +59,7 @@ impl Plan {
             groups,
             size,
             rounds,
-            target_ms: size.pick(300, 60),
+            target_ms: size.pick(300, 50),
         }
     }
 }

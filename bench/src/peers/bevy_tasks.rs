@@ -1,5 +1,6 @@
-//! bevy_tasks: `TaskPool::scope` and `ParallelSliceMut`, as in its README and documentation; tasks
-//! that wait are spawned into the pool. The thread that calls `scope` helps.
+//! bevy_tasks: `TaskPool::scope` and `ParallelSliceMut`, as in its README and documentation. The
+//! thread that calls `scope` helps; tasks that must leave that to the workers are spawned into the
+//! pool.
 
 use std::sync::Arc;
 
@@ -33,8 +34,7 @@ impl Peer for BevyTasks {
     }
 
     fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        let mut results = self.0.scope(|s| s.spawn(async { job() }));
-        results.pop().expect("one task, one result")
+        self.block_on(|_| async { job() })
     }
 
     /// One chunk per thread.
@@ -56,7 +56,7 @@ impl Peer for BevyTasks {
     }
 
     fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
-        self.scopes(1, jobs, job);
+        self.block_on(|pool| talk::spawn_many(pool, jobs, job));
     }
 
     fn scopes<R: Send>(&self, times: usize, jobs: usize, job: impl Fn() -> R + Copy + Send + Sync) {

@@ -1,19 +1,19 @@
 //! chili: `Scope::join` passed down the recursion, as in its README; loops by joining halves. The
-//! calling thread is one of the workers.
+//! calling thread is one of the workers, and there is no way to hand a job over to another.
 
 use std::num::NonZero;
 
 use chili::{Config, Scope, ThreadPool};
 
 use super::{Peer, Setup};
-use crate::bench::Ability::{self, CoarseFork, Fork, Loop, StartUp};
+use crate::bench::Ability::{self, CoarseFork, Fork, Loop};
 use crate::divide::{Divide, Step};
 
 pub struct Chili(ThreadPool);
 
 impl Peer for Chili {
     const NAME: &'static str = "chili";
-    const CAN: &'static [Ability] = &[Fork, CoarseFork, Loop, StartUp];
+    const CAN: &'static [Ability] = &[Fork, CoarseFork, Loop];
 
     fn start(setup: Setup) -> Self {
         Self(ThreadPool::with_config(Config {
@@ -24,11 +24,6 @@ impl Peer for Chili {
 
     fn fork<D: Divide>(&self, problem: D) -> D::Out {
         solve(&mut self.0.scope(), problem)
-    }
-
-    /// A join is all that it can run.
-    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        self.0.scope().join(|_| job(), |_| ()).0
     }
 
     fn for_each<T: Send>(

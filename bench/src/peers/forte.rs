@@ -1,5 +1,6 @@
 //! Forte: a static pool and a worker passed down, as in its README; loops by joining halves, as in
-//! its own benches; futures where a job must wait. The calling thread is one of the workers.
+//! its own benches; futures where a job must wait. The calling thread is one of the
+//! workers, except where a job is handed over to them.
 
 mod recursion;
 mod talk;
@@ -24,7 +25,7 @@ impl Peer for Forte {
     ];
 
     fn start(setup: Setup) -> Self {
-        POOL.resize_to(setup.workers - 1);
+        POOL.resize_to(setup.workers - usize::from(setup.caller_works));
         Self
     }
 
@@ -33,7 +34,7 @@ impl Peer for Forte {
     }
 
     fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        POOL.with_worker(|_| job())
+        POOL.block_on(POOL.spawn(async { job() }))
     }
 
     fn for_each<T: Send>(

@@ -16,8 +16,11 @@ pub const SERIAL: &str = "serial";
 /// With what a peer is started.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// Threads that do work. Where the caller works too, it is one of them.
+    /// Threads that do work.
     pub workers: usize,
+    /// Whether the caller can be one of them, in a peer where it works too. It can't where the
+    /// bench is about handing jobs over.
+    pub caller_works: bool,
     /// Bytes of stack for a fiber; threads have theirs from the environment.
     pub stack: Option<usize>,
 }
@@ -26,6 +29,8 @@ impl Setup {
     pub fn of(run: &Run) -> Self {
         Self {
             workers: run.workers,
+            caller_works: !run.bench.needs.contains(&Ability::Run)
+                && !run.bench.needs.contains(&Ability::StartUp),
             stack: run.bench.stack,
         }
     }
@@ -48,7 +53,18 @@ pub trait Peer: Sized + Send + Sync + 'static {
         unnamed(Self::NAME)
     }
 
-    /// Runs one job.
+    /// The sum of `value` over a tree.
+    fn walk<N: Send + Sync, C: IntoIterator<Item = N>>(
+        &self,
+        root: N,
+        children: impl Fn(&N) -> C + Copy + Send + Sync,
+        value: impl Fn(N) -> u64 + Copy + Send + Sync,
+    ) -> u64 {
+        let _ = (root, children, value);
+        unnamed(Self::NAME)
+    }
+
+    /// Hands one job over to a worker, and waits for its result.
     fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
         let _ = job;
         unnamed(Self::NAME)
@@ -131,7 +147,7 @@ pub struct Info {
 
 impl Info {
     pub fn can(&self, bench: &Bench) -> bool {
-        self.can.contains(&bench.needs)
+        bench.needs.iter().any(|need| self.can.contains(need))
     }
 }
 

@@ -4,7 +4,7 @@
 use orx_parallel::*;
 
 use super::{Peer, Setup};
-use crate::bench::Ability::{self, Loop};
+use crate::bench::Ability::{self, Loop, Walk};
 
 pub struct OrxParallel {
     threads: usize,
@@ -12,12 +12,22 @@ pub struct OrxParallel {
 
 impl Peer for OrxParallel {
     const NAME: &'static str = "orx-parallel";
-    const CAN: &'static [Ability] = &[Loop];
+    const CAN: &'static [Ability] = &[Loop, Walk];
 
     fn start(setup: Setup) -> Self {
         Self {
             threads: setup.workers,
         }
+    }
+
+    fn walk<N: Send + Sync, C: IntoIterator<Item = N>>(
+        &self,
+        root: N,
+        children: impl Fn(&N) -> C + Copy + Send + Sync,
+        value: impl Fn(N) -> u64 + Copy + Send + Sync,
+    ) -> u64 {
+        let nodes = par_recursive([root], children).num_threads(self.threads);
+        nodes.map(value).sum()
     }
 
     /// Its loops start from a plain thread: it has no jobs that could start them.

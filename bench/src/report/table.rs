@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{Line, number, tick};
-use crate::bench::Size;
+use crate::bench::{Size, Unit};
 use crate::budget::best_peer;
 use crate::budgets::BUDGETS;
 use crate::peers::{self, OURS};
@@ -60,7 +60,8 @@ fn cells(line: &Line, peers: &[&'static str], size: Size) -> Vec<String> {
     for peer in peers {
         cells.push(median(peer).map_or("-".to_owned(), |&(_, figure)| number(figure)));
     }
-    let ratio = median(OURS).zip(best_peer(&medians, ""));
+    let best = best_peer(&medians, "").filter(|_| line.row.unit != Unit::Count);
+    let ratio = median(OURS).zip(best);
     cells.push(ratio.map_or("-".to_owned(), |(&(_, ours), (_, best))| {
         format!("{:.2}", ours / best)
     }));

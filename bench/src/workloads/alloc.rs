@@ -20,7 +20,7 @@ pub const BENCHES: &[Bench] = &[Bench {
             row("alloc_scope"),
             row("alloc_wait"),
             row("alloc_yield"),
-        ], Ability::Spawn)
+        ], &[Ability::Spawn, Ability::Fork])
 }];
 
 const fn row(name: &'static str) -> Row {

@@ -25,12 +25,12 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         group: "coarse",
         workers: Workers::Only(4),
-        ..Bench::new("coarse", &[FLAT], Ability::CoarseFork)
+        ..Bench::new("coarse", &[FLAT], &[Ability::CoarseFork])
     },
     Bench {
         group: "coarse",
         workers: Workers::Only(4),
-        ..Bench::new("coarse_nested", &[NESTED], Ability::CoarseFork)
+        ..Bench::new("coarse_nested", &[NESTED], &[Ability::CoarseFork])
     },
 ];
 

@@ -28,7 +28,7 @@ pub const BENCHES: &[Bench] = &[Bench {
                 name: "distraction_p99",
                 unit: Unit::Us,
             },
-        ], Ability::Distraction)
+        ], &[Ability::Distraction])
 }];
 
 const LONG: Duration = Duration::from_millis(10);
@@ -112,7 +112,7 @@ impl Scene {
 }
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let samples = run.size.pick(40, 8);
+    let samples = run.size.pick(40, 6);
     let peer = P::start(Setup::of(run));
     let scene = Arc::new(Scene {
         samples,

@@ -10,7 +10,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "fib_join",
         unit: Unit::Ns,
-    }], Ability::Fork)];
+    }], &[Ability::Fork])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let n = run.size.pick(32, 27);
@@ -27,7 +27,7 @@ fn fibonacci(n: u32) -> u64 {
     (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
 }
 
-struct Fib(u32);
+pub struct Fib(pub u32);
 
 impl Divide for Fib {
     type Out = u64;

@@ -8,6 +8,7 @@ use cpu_time::ProcessTime;
 use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit, check};
 use crate::measure::nanos;
 use crate::peers::{Peer, Setup};
+use crate::workloads::fib_join::Fib;
 
 /// Workers may spin and then go to sleep in this time.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -19,12 +20,17 @@ pub const BENCHES: &[Bench] = &[Bench {
         &[Row {
             name: "idle_cpu",
             unit: Unit::UsPerS,
-        }], Ability::Run)
+        }], &[Ability::Run, Ability::Fork])
 }];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let peer = P::start(Setup::of(run));
-    check("a job's result", peer.run(|| 1), 1)?;
+    // So that every worker has been awake.
+    if P::CAN.contains(&Ability::Run) {
+        check("a job's result", peer.run(|| 1), 1)?;
+    } else {
+        check("a fork's result", peer.fork(Fib(10)), 55)?;
+    }
     thread::sleep(SETTLE);
     let (start, cpu) = (Instant::now(), ProcessTime::now());
     thread::sleep(Duration::from_millis(run.size.pick(500, 100)));

@@ -11,19 +11,19 @@ pub const BENCHES: &[Bench] = &[
         &[Row {
             name: "par_small",
             unit: Unit::Ns,
-        }], Ability::Loop),
+        }], &[Ability::Loop]),
     Bench::new(
         "par_large",
         &[Row {
             name: "par_large",
             unit: Unit::Ms,
-        }], Ability::Loop),
+        }], &[Ability::Loop]),
     Bench::new(
         "unbalanced",
         &[Row {
             name: "unbalanced",
             unit: Unit::Ns,
-        }], Ability::Loop),
+        }], &[Ability::Loop]),
 ];
 
 /// What a peer that must be told how far to split is told: as in Forte's own benches.
@@ -77,7 +77,7 @@ fn cheap(index: usize) -> u32 {
 /// 20,000 steps for each 32nd element, 16 for the others; no step can be skipped.
 #[inline]
 fn uneven(index: usize) -> u64 {
-    let steps = if index % 32 == 0 { 20_000 } else { 16 };
+    let steps = if index.is_multiple_of(32) { 20_000 } else { 16 };
     (0..steps).fold(index as u64, |x, step| {
         let x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
         x ^ (x >> 17)

@@ -11,7 +11,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "pingpong",
         unit: Unit::Ns,
-    }], Ability::PingPong)];
+    }], &[Ability::PingPong])];
 
 /// What the jobs hand each other. Only the events keep it from being hit twice at a time: the
 /// accesses are relaxed, and a hit is a load and a store.

@@ -23,11 +23,11 @@ pub const BENCHES: &[Bench] = &[Bench {
                 name: "run_cold_p99",
                 unit: Unit::Us,
             },
-        ], Ability::Run)
+        ], &[Ability::Run])
 }];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let calls = run.size.pick(100, 15);
+    let calls = run.size.pick(100, 12);
     let peer = P::start(Setup::of(run));
     check("a job's result", peer.run(|| 1), 1)?;
     let mut times = Vec::with_capacity(calls);

@@ -19,7 +19,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
             name: "run_hot_cpu",
             unit: Unit::Us,
         },
-    ], Ability::Run)];
+    ], &[Ability::Run])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     const AT_ONCE: u64 = 100;

@@ -10,7 +10,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "skynet",
         unit: Unit::Ns,
-    }], Ability::Skynet)];
+    }], &[Ability::Skynet])];
 
 /// The children of each job.
 pub const FAN_OUT: u64 = 10;

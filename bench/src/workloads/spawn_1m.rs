@@ -11,7 +11,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "spawn_1m",
         unit: Unit::Ns,
-    }], Ability::Spawn)];
+    }], &[Ability::SpawnMillion])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let jobs = run.size.pick(1_000_000, 100_000);

@@ -9,7 +9,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "spawn_wait",
         unit: Unit::Ns,
-    }], Ability::SpawnWait)];
+    }], &[Ability::SpawnWait])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     // Threads take a thousand times longer than jobs.

@@ -11,7 +11,7 @@ pub const BENCHES: &[Bench] = &[Bench {
         &[Row {
             name: "startup",
             unit: Unit::Us,
-        }], Ability::StartUp)
+        }], &[Ability::StartUp])
 }];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {

@@ -11,16 +11,21 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     &[Row {
         name: "tree_sum",
         unit: Unit::Ns,
-    }], Ability::Fork)];
+    }], &[Ability::Fork, Ability::Walk])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let layers = run.size.pick(20, 17);
     let nodes = (1 << layers) - 1;
     // The process ends before its tree does.
-    let root: Option<&'static Node> = Box::leak(Box::new(tree(layers))).as_deref();
+    let root: &'static Node = Box::leak(tree(layers).expect("there are layers"));
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, nodes, || {
-        check("the sum", peer.fork(Sum(root)), nodes)
+        let sum = if P::CAN.contains(&Ability::Fork) {
+            peer.fork(Sum(Some(root)))
+        } else {
+            peer.walk(root, children, |node| node.value)
+        };
+        check("the sum", sum, nodes)
     })?;
     Ok(vec![("tree_sum", time)])
 }
@@ -39,6 +44,10 @@ fn tree(layers: u32) -> Option<Box<Node>> {
             right: tree(layers - 1),
         })
     })
+}
+
+fn children(node: &&'static Node) -> impl Iterator<Item = &'static Node> + use<> {
+    [node.left.as_deref(), node.right.as_deref()].into_iter().flatten()
 }
 
 struct Sum(Option<&'static Node>);

@@ -21,7 +21,7 @@ pub const BENCHES: &[Bench] = &[
             &[Row {
                 name: "uts_t1",
                 unit: Unit::Ns,
-            }], Ability::Fork)
+            }], &[Ability::Fork, Ability::Walk])
     },
     Bench {
         group: "uts",
@@ -31,7 +31,7 @@ pub const BENCHES: &[Bench] = &[
             &[Row {
                 name: "uts_t3",
                 unit: Unit::Ns,
-            }], Ability::Fork)
+            }], &[Ability::Fork, Ability::Walk])
     },
 ];
 
@@ -85,7 +85,12 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, nodes, || {
-        check("the number of nodes", peer.fork(Siblings::root(tree)), nodes)
+        let counted = if P::CAN.contains(&Ability::Fork) {
+            peer.fork(Siblings::root(tree))
+        } else {
+            peer.walk((tree.root(), 0), |node| tree.offspring(*node), |_| 1)
+        };
+        check("the number of nodes", counted, nodes)
     })?;
     Ok(vec![(run.bench.name, time)])
 }

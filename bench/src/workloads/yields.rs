@@ -10,19 +10,19 @@ pub const BENCHES: &[Bench] = &[
         &[Row {
             name: "yield_1",
             unit: Unit::Ns,
-        }], Ability::Yield),
+        }], &[Ability::Yield]),
     Bench::new(
         "yield_100",
         &[Row {
             name: "yield_100",
             unit: Unit::Ns,
-        }], Ability::Yield),
+        }], &[Ability::Yield]),
     Bench::new(
         "yield_10k",
         &[Row {
             name: "yield_10k",
             unit: Unit::Ns,
-        }], Ability::Yield),
+        }], &[Ability::Yield]),
 ];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {

@@ -30,6 +30,15 @@ impl Tree {
         hash(&[0; 16], self.seed)
     }
 
+    /// The children of a node at this depth, with theirs.
+    pub fn offspring(
+        &self,
+        (node, depth): (State, u32),
+    ) -> impl Iterator<Item = (State, u32)> + use<> {
+        let children = 0..self.children(&node, depth);
+        children.map(move |index| (child(&node, index), depth + 1))
+    }
+
     /// How many children the node has.
     pub fn children(&self, node: &State, depth: u32) -> u32 {
         match self.shape {
