@@ -76,12 +76,14 @@ pub fn main() -> ExitCode {
     match plan(&args).and_then(|plan| Ok((plan, outputs(&args)?))) {
         Err(reason) => refuse(&reason),
         Ok((plan, outputs)) => {
-            let results = parent::run(&plan);
+            let mut results = parent::run(&plan);
             if args.oversubscribe {
-                oversubscribe::report(&results);
+                oversubscribe::print(&results);
             } else {
-                report::all(&results, outputs);
+                report::print(&results);
             }
+            let unwritten = report::write(&results, outputs);
+            results.failures.extend(unwritten);
             for failure in &results.failures {
                 eprintln!("failed: {failure}");
             }

@@ -1,4 +1,4 @@
-//! rustfiber and its peers, side by side: `cargo peers`, from anywhere in the repository.
+//! rustfiber and its peers, side by side: `cargo peers` in the root of the repository.
 //!
 //! `cli` reads the arguments. `parent` plans the cases and starts one fresh process per measurement;
 //! `child` is what such a process does. `peers` holds one file per peer, `workloads` one per

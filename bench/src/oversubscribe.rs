@@ -37,7 +37,7 @@ pub fn plan(benches: &[&'static Bench], size: Size, rounds: usize) -> Plan {
 }
 
 /// Prints how many times longer it takes with many workers.
-pub fn report(results: &Results) {
+pub fn print(results: &Results) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let (few, many) = (format!("{FEW} workers"), format!("{MANY} workers"));

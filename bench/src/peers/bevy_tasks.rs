@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bevy_tasks::{ParallelSliceMut, TaskPool, TaskPoolBuilder, block_on};
 
 use super::executor_talk as talk;
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, *};
 use crate::workloads::distraction::{LongJob, Scene};
 
@@ -38,13 +38,7 @@ impl Peer for BevyTasks {
     }
 
     /// One chunk per thread.
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        mut items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, mut items: &mut [T], _chunk: usize, each: impl Each<T>) {
         let length = (items.len() / self.0.thread_num()).max(1);
         for _ in 0..times {
             items.par_splat_map_mut(&self.0, None, |chunk, items| {

@@ -5,7 +5,7 @@ use std::num::NonZero;
 
 use chili::{Config, Scope, ThreadPool};
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, CoarseFork, Fork, Loop};
 use crate::divide::{Divide, Step};
 
@@ -26,13 +26,7 @@ impl Peer for Chili {
         solve(&mut self.0.scope(), problem)
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], chunk: usize, each: impl Each<T>) {
         let mut scope = self.0.scope();
         for _ in 0..times {
             halve(&mut scope, 0, items, chunk, &each);
@@ -50,7 +44,7 @@ fn solve<D: Divide>(scope: &mut Scope<'_>, problem: D) -> D::Out {
     }
 }
 
-fn halve<T: Send, F: Fn(usize, &mut T) + Sync>(
+fn halve<T: Send, F: Each<T>>(
     scope: &mut Scope<'_>,
     first: usize,
     items: &mut [T],

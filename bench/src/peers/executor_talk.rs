@@ -1,6 +1,6 @@
-//! Tasks that spawn and wait, for the peers whose tasks are those of `async_task`: async-executor
-//! and bevy_tasks, which differ in who spawns. They talk through `async_channel`, which both use
-//! themselves.
+//! Tasks that spawn and wait, for the peers whose tasks are those of `async_task`: async-executor,
+//! bevy_tasks and Forte, which differ in who spawns. They talk through `async_channel`, which the
+//! first two use themselves.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +27,12 @@ impl Spawner for Arc<async_executor::Executor<'static>> {
 impl Spawner for Arc<bevy_tasks::TaskPool> {
     fn spawn<R: Send + 'static>(&self, task: impl Future<Output = R> + Send + 'static) -> Task<R> {
         (**self).spawn(task)
+    }
+}
+
+impl Spawner for &'static forte::ThreadPool {
+    fn spawn<R: Send + 'static>(&self, task: impl Future<Output = R> + Send + 'static) -> Task<R> {
+        forte::ThreadPool::spawn(self, task)
     }
 }
 

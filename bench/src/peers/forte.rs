@@ -1,15 +1,15 @@
 //! Forte: a static pool and a worker passed down, as in its README; loops by joining halves, as in
-//! its own benches; futures where a job must wait. The calling thread is one of the
-//! workers, except where a job is handed over to them.
+//! its own benches; futures where a job must wait. The calling thread is one of the workers, except
+//! where a job is handed over to them.
 
 mod recursion;
-mod talk;
 
 use std::sync::Arc;
 
 use forte::{ThreadPool, Worker};
 
-use super::{Peer, Setup};
+use super::executor_talk as talk;
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, *};
 use crate::divide::Divide;
 use crate::workloads::distraction::{LongJob, Scene};
@@ -18,10 +18,16 @@ static POOL: ThreadPool = ThreadPool::new();
 
 pub struct Forte;
 
+impl Forte {
+    fn block_on<R: Send>(&self, task: impl Future<Output = R> + Send) -> R {
+        POOL.with_worker(|worker| worker.block_on(task))
+    }
+}
+
 impl Peer for Forte {
     const NAME: &'static str = "forte";
     const CAN: &'static [Ability] = &[
-        Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Distraction, Run, StartUp,
+        Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -37,13 +43,7 @@ impl Peer for Forte {
         POOL.block_on(POOL.spawn(async { job() }))
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], chunk: usize, each: impl Each<T>) {
         POOL.with_worker(|worker| {
             for _ in 0..times {
                 recursion::halve(worker, 0, items, chunk, &each);
@@ -73,11 +73,15 @@ impl Peer for Forte {
     }
 
     fn yields(&self, jobs: usize, each: usize) -> usize {
-        talk::yields(&POOL, jobs, each)
+        self.block_on(talk::yields(&POOL, jobs, each))
     }
 
     fn pingpong(&self, trips: u64) -> u64 {
-        talk::pingpong(&POOL, trips)
+        self.block_on(talk::pingpong(&POOL, trips))
+    }
+
+    fn skynet(&self, leaves: u64) -> u64 {
+        self.block_on(talk::skynet(&POOL, leaves))
     }
 
     fn queue_long_job(&self, mut job: LongJob) {
@@ -85,7 +89,15 @@ impl Peer for Forte {
     }
 
     fn wait_for_children(&self, scene: &Arc<Scene>) {
-        talk::wait_for_children(&POOL, scene);
+        POOL.with_worker(|worker| {
+            for _ in 0..scene.samples() {
+                worker.scope(|scope| {
+                    scope.spawn(|_: &Worker| scene.child());
+                    scene.be_busy();
+                });
+                scene.note();
+            }
+        });
     }
 }
 

@@ -36,6 +36,11 @@ impl Setup {
     }
 }
 
+/// What a loop does with an element, and its index.
+pub trait Each<T>: Fn(usize, &mut T) + Send + Sync {}
+
+impl<T, F: Fn(usize, &mut T) + Send + Sync> Each<T> for F {}
+
 /// A way to run jobs.
 ///
 /// A peer implements what it says it can do, in the shape that its own documentation uses,
@@ -71,13 +76,7 @@ pub trait Peer: Sized + Send + Sync + 'static {
     }
 
     /// In a job: `times` loops over `items`. Who must say how far to split stops at `chunk` items.
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], chunk: usize, each: impl Each<T>) {
         let _ = (times, items, chunk, each);
         unnamed(Self::NAME)
     }
@@ -187,3 +186,23 @@ peers!(
     bevy_tasks::BevyTasks,
     threads::Threads,
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_comes_first_and_can_do_everything() {
+        assert_eq!(ALL[0].name, OURS);
+        assert!(workloads::all().all(|bench| ALL[0].can(bench)));
+        assert!(ALL.iter().any(|info| info.name == SERIAL));
+    }
+
+    #[test]
+    fn every_bench_has_a_peer_to_compare_with() {
+        for bench in workloads::all() {
+            let able = |info: &&Info| ![OURS, SERIAL].contains(&info.name) && info.can(bench);
+            assert!(ALL.iter().any(|info| able(&info)), "{}", bench.name);
+        }
+    }
+}

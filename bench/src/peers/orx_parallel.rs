@@ -3,7 +3,7 @@
 
 use orx_parallel::*;
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, Loop, Walk};
 
 pub struct OrxParallel {
@@ -31,13 +31,7 @@ impl Peer for OrxParallel {
     }
 
     /// Its loops start from a plain thread: it has no jobs that could start them.
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], _chunk: usize, each: impl Each<T>) {
         for _ in 0..times {
             let items = items.into_par().enumerate().num_threads(self.threads);
             items.for_each(|(index, item)| each(index, item));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, *};
 use crate::divide::{Divide, Step};
 use crate::workloads::distraction::{LongJob, Scene};
@@ -32,13 +32,7 @@ impl Peer for Rayon {
         self.0.install(job)
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], _chunk: usize, each: impl Each<T>) {
         self.0.install(|| {
             for _ in 0..times {
                 let items = items.par_iter_mut().enumerate();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustfiber::{Context, Counter, JobSystem};
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, *};
 use crate::divide::{Divide, Step};
 use crate::workloads::distraction::{LongJob, Scene};
@@ -36,13 +36,7 @@ impl Peer for Rustfiber {
         self.0.run(|_| job())
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], _chunk: usize, each: impl Each<T>) {
         self.0.run(|cx| {
             for _ in 0..times {
                 cx.par_for_each(items, |_, index, item| each(index, item));

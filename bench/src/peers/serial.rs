@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, CoarseFork, Fork, Loop};
 use crate::divide::{Divide, Step};
 
@@ -20,13 +20,7 @@ impl Peer for Serial {
         solve(problem)
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], _chunk: usize, each: impl Each<T>) {
         for _ in 0..times {
             for (index, item) in items.iter_mut().enumerate() {
                 each(index, item);

@@ -4,7 +4,7 @@
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use super::{Peer, Setup};
+use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, CoarseFork, Loop, PingPong, Run, SpawnWait};
 use crate::divide::{Divide, Step};
 use crate::workloads::pingpong::Ball;
@@ -31,13 +31,7 @@ impl Peer for Threads {
         thread::spawn(job).join().expect("no panic")
     }
 
-    fn for_each<T: Send>(
-        &self,
-        times: usize,
-        items: &mut [T],
-        _chunk: usize,
-        each: impl Fn(usize, &mut T) + Send + Sync,
-    ) {
+    fn for_each<T: Send>(&self, times: usize, items: &mut [T], _chunk: usize, each: impl Each<T>) {
         let length = items.len().div_ceil(self.workers);
         for _ in 0..times {
             thread::scope(|s| {

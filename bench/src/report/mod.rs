@@ -21,10 +21,14 @@ pub struct Outputs {
     pub plot: Option<PathBuf>,
 }
 
-/// Prints the table, and writes what else is asked for.
-pub fn all(results: &Results, outputs: Outputs) {
+/// Prints the table on the terminal.
+pub fn print(results: &Results) {
+    println!("{}", table::plain(&lines(results), results.size));
+}
+
+/// Writes what else is asked for. What went wrong with that, a line each.
+pub fn write(results: &Results, outputs: Outputs) -> Vec<String> {
     let lines = lines(results);
-    println!("{}", table::plain(&lines, results.size));
     let written = [
         outputs
             .json
@@ -36,9 +40,10 @@ pub fn all(results: &Results, outputs: Outputs) {
             .plot
             .map(|dir| plot::draw(&dir, &lines).map_err(io::Error::other)),
     ];
-    for error in written.into_iter().flatten().filter_map(Result::err) {
-        eprintln!("error: a result can't be written: {error}");
-    }
+    let errors = written.into_iter().flatten().filter_map(Result::err);
+    errors
+        .map(|error| format!("a result can't be written: {error}"))
+        .collect()
 }
 
 /// A row at one number of workers.

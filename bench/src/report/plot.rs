@@ -12,7 +12,7 @@ use crate::peers::OURS;
 const SIZE: (u32, u32) = (720, 400);
 const FONT: (&str, u32) = ("sans-serif", 14);
 
-/// Bars that would hide all others in one chart are cut off at so many times the least one.
+/// Bars are cut off at so many times the longest of ours, which they would hide.
 const TALLEST: f64 = 20.0;
 
 /// Draws `DIR/<row>.svg` for each row: a group of bars per number of workers, a bar per peer.
@@ -46,12 +46,12 @@ fn chart(path: &Path, lines: &[Line]) -> Result<(), Box<dyn Error>> {
     let row = lines[0].row;
     let bars = bars(lines);
     let figures = || bars.iter().map(|bar| bar.figure);
-    let least = figures()
-        .filter(|&figure| figure > 0.0)
-        .fold(f64::MAX, f64::min);
-    let most = figures()
-        .fold(f64::MIN_POSITIVE, f64::max)
-        .min(TALLEST * least);
+    let ours = bars.iter().filter(|bar| bar.is_ours).map(|bar| bar.figure);
+    let limit = match ours.fold(0.0, f64::max) {
+        0.0 => f64::MAX,
+        ours => TALLEST * ours,
+    };
+    let most = figures().fold(f64::MIN_POSITIVE, f64::max).min(limit);
     let height = SIZE.1.max(26 * bars.len() as u32 + 80);
 
     let area = SVGBackend::new(path, (SIZE.0, height)).into_drawing_area();

@@ -3,6 +3,7 @@
 use forte::Worker;
 
 use crate::divide::{Divide, Step};
+use crate::peers::Each;
 
 pub fn solve<D: Divide>(worker: &Worker, problem: D) -> D::Out {
     match problem.divide() {
@@ -14,7 +15,7 @@ pub fn solve<D: Divide>(worker: &Worker, problem: D) -> D::Out {
     }
 }
 
-pub fn halve<T: Send, F: Fn(usize, &mut T) + Sync>(
+pub fn halve<T: Send, F: Each<T>>(
     worker: &Worker,
     first: usize,
     items: &mut [T],
