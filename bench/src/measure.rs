@@ -10,6 +10,15 @@ pub fn repeat(
     mut once: impl FnMut() -> Result<(), String>,
 ) -> Result<f64, String> {
     once()?;
+    repeat_warm(target, units, once)
+}
+
+/// The same for what is warm already.
+pub fn repeat_warm(
+    target: Duration,
+    units: u64,
+    mut once: impl FnMut() -> Result<(), String>,
+) -> Result<f64, String> {
     let start = Instant::now();
     let mut done = 0;
     loop {
