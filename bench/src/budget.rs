@@ -44,6 +44,13 @@ impl Budget {
     }
 }
 
+impl Bar {
+    /// Whether the figures of all peers are needed.
+    pub fn needs_all(self) -> bool {
+        matches!(self, Self::Best(_) | Self::BestBut(..))
+    }
+}
+
 impl std::fmt::Display for Bar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let times = |times: f64| match times {

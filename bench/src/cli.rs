@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::bench::{Bench, Size};
-use crate::parent::{self, Plan};
+use crate::parent::{self, FULL_ROUNDS, Plan};
 use crate::report::{self, Outputs};
 use crate::{child, oversubscribe, peers, workloads};
 
@@ -128,7 +128,7 @@ fn outputs(args: &Args) -> Result<Outputs, String> {
 
 fn plan(args: &Args) -> Result<Plan, String> {
     let size = if args.quick { Size::Quick } else { Size::Full };
-    let rounds = args.rounds.unwrap_or(size.pick(7, 3));
+    let rounds = args.rounds.unwrap_or(size.pick(FULL_ROUNDS, 3));
     if rounds == 0 {
         return Err("`--rounds` must be at least 1".to_owned());
     }

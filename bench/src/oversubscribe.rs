@@ -53,9 +53,10 @@ pub fn print(results: &Results) {
             continue;
         };
         let ratio = many.median / few.median;
-        let verdict = match results.size {
-            Size::Full => tick(ratio <= OVERSUBSCRIBED),
-            Size::Quick => "(quick)",
+        let verdict = if results.is_full {
+            tick(ratio <= OVERSUBSCRIBED)
+        } else {
+            ""
         };
         table.add_row([
             cell.row.name.to_owned(),

@@ -13,6 +13,9 @@ use crate::bench::{Bench, Row, Size, Workers};
 use crate::child::Report;
 use crate::peers::Info;
 
+/// The least rounds of a full run.
+pub const FULL_ROUNDS: usize = 7;
+
 /// One figure or more to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
@@ -75,7 +78,8 @@ pub struct Cell {
 
 #[derive(Debug)]
 pub struct Results {
-    pub size: Size,
+    /// Whether budgets may be judged by it.
+    pub is_full: bool,
     pub cells: Vec<Cell>,
     /// What went wrong, a line each.
     pub failures: Vec<String>,
@@ -86,7 +90,7 @@ pub fn run(plan: &Plan) -> Results {
     let children = plan.groups.iter().map(Vec::len).sum::<usize>() * plan.rounds;
     let progress = progress_bar(children as u64);
     let mut results = Results {
-        size: plan.size,
+        is_full: plan.size == Size::Full && plan.rounds >= FULL_ROUNDS,
         cells: Vec::new(),
         failures: Vec::new(),
     };

@@ -6,7 +6,6 @@ use std::io;
 use serde::Serialize;
 
 use super::Line;
-use crate::bench::Size;
 
 #[derive(Serialize)]
 struct Figure {
@@ -17,13 +16,13 @@ struct Figure {
     median: f64,
     min: f64,
     max: f64,
-    /// Marks figures of smaller sizes and fewer rounds.
+    /// Marks figures of smaller sizes or fewer rounds.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     quick: bool,
 }
 
 /// Writes a list of figures, one per row, peer and number of workers.
-pub fn write(file: File, lines: &[Line], size: Size) -> io::Result<()> {
+pub fn write(file: File, lines: &[Line], is_full: bool) -> io::Result<()> {
     let mut figures = Vec::new();
     for line in lines {
         figures.extend(line.figures.iter().map(|&(peer, summary)| Figure {
@@ -34,7 +33,7 @@ pub fn write(file: File, lines: &[Line], size: Size) -> io::Result<()> {
             median: summary.median,
             min: summary.min,
             max: summary.max,
-            quick: size == Size::Quick,
+            quick: !is_full,
         }));
     }
     Ok(serde_json::to_writer_pretty(file, &figures)?)

@@ -23,7 +23,7 @@ pub struct Outputs {
 
 /// Prints the table on the terminal.
 pub fn print(results: &Results) {
-    println!("{}", table::plain(&lines(results), results.size));
+    println!("{}", table::plain(&lines(results), results.is_full));
 }
 
 /// Writes what else is asked for. What went wrong with that, a line each.
@@ -32,10 +32,10 @@ pub fn write(results: &Results, outputs: Outputs) -> Vec<String> {
     let written = [
         outputs
             .json
-            .map(|file| json::write(file, &lines, results.size)),
+            .map(|file| json::write(file, &lines, results.is_full)),
         outputs
             .markdown
-            .map(|mut file| writeln!(file, "{}", table::markdown(&lines, results.size))),
+            .map(|mut file| writeln!(file, "{}", table::markdown(&lines, results.is_full))),
         outputs
             .plot
             .map(|dir| plot::draw(&dir, &lines).map_err(io::Error::other)),
@@ -51,6 +51,8 @@ pub fn write(results: &Results, outputs: Outputs) -> Vec<String> {
 pub struct Line {
     pub row: &'static Row,
     pub workers: usize,
+    /// Whether every peer that can do it has a figure.
+    pub is_complete: bool,
     /// In the order of `peers::ALL`.
     pub figures: Vec<(&'static str, Summary)>,
 }
@@ -65,13 +67,15 @@ impl Line {
 /// The results in the order of the table: by bench, row and number of workers.
 fn lines(results: &Results) -> Vec<Line> {
     let mut lines = Vec::new();
-    for row in workloads::all().flat_map(|bench| bench.rows) {
+    let rows = workloads::all().flat_map(|bench| bench.rows.iter().map(move |row| (bench, row)));
+    for (bench, row) in rows {
         let of_row = || {
             results
                 .cells
                 .iter()
                 .filter(|cell| cell.row.name == row.name)
         };
+        let able = || peers::ALL.iter().filter(|peer| peer.can(bench));
         let mut workers: Vec<usize> = of_row().map(|cell| cell.workers).collect();
         workers.sort_unstable();
         workers.dedup();
@@ -84,7 +88,8 @@ fn lines(results: &Results) -> Vec<Line> {
             lines.push(Line {
                 row,
                 workers,
-                figures: peers::ALL.iter().filter_map(figure).collect(),
+                is_complete: able().all(|peer| figure(peer).is_some()),
+                figures: able().filter_map(figure).collect(),
             });
         }
     }

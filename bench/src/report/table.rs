@@ -3,14 +3,14 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{Line, number, tick};
-use crate::bench::{Size, Unit};
+use crate::bench::Unit;
 use crate::budget::best_peer;
 use crate::budgets::BUDGETS;
 use crate::peers::{self, OURS};
 
 /// For the terminal.
-pub fn plain(lines: &[Line], size: Size) -> String {
-    let mut table = table(lines, size);
+pub fn plain(lines: &[Line], is_full: bool) -> String {
+    let mut table = table(lines, is_full);
     table.load_preset(presets::NOTHING);
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
@@ -18,13 +18,13 @@ pub fn plain(lines: &[Line], size: Size) -> String {
     table.trim_fmt()
 }
 
-pub fn markdown(lines: &[Line], size: Size) -> String {
-    let mut table = table(lines, size);
+pub fn markdown(lines: &[Line], is_full: bool) -> String {
+    let mut table = table(lines, is_full);
     table.load_preset(presets::ASCII_MARKDOWN);
     table.to_string()
 }
 
-fn table(lines: &[Line], size: Size) -> Table {
+fn table(lines: &[Line], is_full: bool) -> Table {
     let is_used = |peer: &&peers::Info| {
         let mut figures = lines.iter().flat_map(|line| &line.figures);
         figures.any(|(name, _)| *name == peer.name)
@@ -40,7 +40,7 @@ fn table(lines: &[Line], size: Size) -> Table {
     header.extend(["ours/best", "budget"]);
     table.set_header(header);
     for line in lines {
-        table.add_row(cells(line, &peers, size));
+        table.add_row(cells(line, &peers, is_full));
     }
     for column in table.column_iter_mut().skip(3).take(peers.len() + 1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -48,8 +48,8 @@ fn table(lines: &[Line], size: Size) -> Table {
     table
 }
 
-fn cells(line: &Line, peers: &[&'static str], size: Size) -> Vec<String> {
-    let mark = size.pick("", "~");
+fn cells(line: &Line, peers: &[&'static str], is_full: bool) -> Vec<String> {
+    let mark = if is_full { "" } else { "~" };
     let medians = line.medians();
     let median = |name: &str| medians.iter().find(|(peer, _)| *peer == name);
     let mut cells = vec![
@@ -65,18 +65,19 @@ fn cells(line: &Line, peers: &[&'static str], size: Size) -> Vec<String> {
     cells.push(ratio.map_or("-".to_owned(), |(&(_, ours), (_, best))| {
         format!("{:.2}", ours / best)
     }));
-    cells.push(budget(line, &medians, size));
+    cells.push(budget(line, &medians, is_full));
     cells
 }
 
 /// Each condition with its verdict; without one if it can't be, or must not be judged.
-fn budget(line: &Line, medians: &[(&'static str, f64)], size: Size) -> String {
+fn budget(line: &Line, medians: &[(&'static str, f64)], is_full: bool) -> String {
     let conditions = BUDGETS
         .iter()
         .filter(|budget| budget.applies_to(line.row.name, line.workers));
     let verdict = |budget: &crate::budget::Budget| {
-        let kept = budget.is_kept(medians).filter(|_| size == Size::Full);
-        match kept {
+        // The best of some peers is not the best of all.
+        let can_judge = line.is_complete || !budget.bar.needs_all();
+        match budget.is_kept(medians).filter(|_| is_full && can_judge) {
             Some(kept) => format!("{} {}", budget.bar, tick(kept)),
             None => budget.bar.to_string(),
         }
