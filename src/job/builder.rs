@@ -201,7 +201,7 @@ impl JobBuilder<&Shared> {
         // SAFETY: nothing in the job borrows.
         let (job, handle) = Worker::with_this(|worker| unsafe { new_job(worker, label, ties, f) });
         match shared.submit(job) {
-            Ok(()) => Ok(JobHandle::new(handle)),
+            Ok(_woke) => Ok(JobHandle::new(handle)),
             // SAFETY: the job is made of `T` and `F`, and was not queued.
             Err((job, Closed)) => Err(SpawnError(unsafe { handle.unspawn::<F>(job) })),
         }

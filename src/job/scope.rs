@@ -111,7 +111,7 @@ impl ScopeCore {
     pub(super) fn queue(&self, worker: Option<&Worker>, job: JobRef) {
         match worker {
             Some(worker) => worker.spawn(job),
-            None => self.shared().inject(job),
+            None => _ = self.shared().inject(job),
         }
     }
 

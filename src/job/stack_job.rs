@@ -9,9 +9,9 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use super::handle::Done;
-use crate::sched::{Blocking, Context, JobHeader, JobKind, JobMeta, JobRef, Order, Shared};
+use crate::sched::{Context, JobHeader, JobKind, JobMeta, JobRef, Order, Shared};
 use crate::unwind::{self, Payload};
-use crate::wait::{Site, WaitList, Waiter, Wake};
+use crate::wait::{Patience, Site, ThreadWaiter, WaitList, Waiter, Wake};
 
 /// `repr(C)`: a pointer to the header is a pointer to the job.
 ///
@@ -81,7 +81,14 @@ where
         if !self.done.is_closed() {
             who.wait_for(&Done(&self.done), site);
         }
-        // SAFETY: `done` is closed, so the job is done with the result, which is there.
+        // SAFETY: `done` is closed.
+        unsafe { self.take_result() }
+    }
+
+    /// # Safety
+    /// `done` is closed, and this is called once.
+    unsafe fn take_result(&self) -> Result<R, Payload> {
+        // SAFETY: the job is done with the result, which is there, and moved out once.
         unsafe { (*self.result.get()).assume_init_read() }
     }
 }
@@ -126,11 +133,20 @@ where
     let job = StackJob::new(Location::caller(), f);
     // SAFETY: this frame waits for the job below.
     let job_ref = unsafe { job.as_job_ref() };
-    if let Err((job_ref, _)) = shared.submit(job_ref) {
-        drop(job.take_closure(job_ref));
-        panic!("`run` on a job system that is shutting down");
+    let woke = match shared.submit(job_ref) {
+        Ok(woke) => woke,
+        Err((job_ref, _)) => {
+            drop(job.take_closure(job_ref));
+            panic!("`run` on a job system that is shutting down");
+        }
+    };
+    // A worker that was woken may be waiting for this very core.
+    let patience = if woke { Patience::None } else { Patience::Spin };
+    if !job.done.is_closed() {
+        ThreadWaiter::wait_for(&Done(&job.done), patience);
     }
-    match job.wait(Blocking, "a job to end") {
+    // SAFETY: `done` is closed.
+    match unsafe { job.take_result() } {
         Ok(result) => result,
         Err(payload) => std::panic::resume_unwind(payload),
     }

@@ -1,7 +1,7 @@
 //! A plain thread as a waiter.
 
 use super::current;
-use crate::wait::{Interrupted, Site, Source, ThreadWaiter, Waiter, Wake, sealed};
+use crate::wait::{Interrupted, Patience, Site, Source, ThreadWaiter, Waiter, Wake, sealed};
 
 /// The waiter for plain threads: blocks the calling thread.
 ///
@@ -43,6 +43,6 @@ impl sealed::Sealed for Blocking {
     #[inline(never)]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, _site: Site) -> Wake {
-        ThreadWaiter::wait_for(source)
+        ThreadWaiter::wait_for(source, Patience::Spin)
     }
 }

@@ -94,10 +94,11 @@
 //!
 //! # What a push tells
 //!
-//! A push whose position reaches `limit` asks its caller to look who wants jobs (`Pushed::Look`). Let a thread lower
-//! `limit`, say `heavy`, and then look at the deque. A push whose `light` came before is seen there; one whose `light`
-//! comes later finds `limit` lowered, unless the owner has raised it since, and whoever raises it looks who wants jobs afterwards.
-//! `idle` says why that is enough. Thieves that claim the last public element lower `limit`, too, so that there soon is another one.
+//! A push whose position reaches `limit` asks its caller to look who wants jobs (`Pushed::Look`). Let a
+//! thread lower `limit`, say `heavy`, and then look at the deque. A push whose `light` came before is
+//! seen there; one whose `light` comes later finds `limit` lowered, unless the owner has raised it since,
+//! and whoever raises it looks who wants jobs afterwards. `idle` says why that is enough. Thieves that
+//! claim the last public element lower `limit`, too, so that there soon is another one.
 //!
 //! Where barriers are not asymmetric the deque is *eager*: every push asks, and makes everything public
 //! at once; nothing is ever private when the owner is elsewhere, and nobody forces.

@@ -19,37 +19,47 @@
 //!
 //! **An owner pushes to its deque** (`deque`, "What a push tells").
 //! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
-//! - O2. Else it raises `limit` by a swap, says `fence(SeqCst)`, and asks whether anybody searches or any
-//!   starter sleeps. If not it is done.
+//! - O2. Else it raises `limit` by a swap, says `fence(SeqCst)`, and asks whether anybody searches or
+//!   any starter sleeps. If not it is done.
 //! - O3. Else it makes jobs public, if none are, and goes on with P3.
+//!
+//! **Pushes are parted** by who is about to take a last look.
+//! - L1. `fence(SeqCst)`.
+//! - L2. It lowers every owner's `limit` for good, where that is not done already.
+//! - L3. If it has lowered any, it says `heavy`.
 //!
 //! **A worker claims another's job**, or finds anything as the searcher.
 //! - C1. If it held `searching` it unsets it. `fence(SeqCst)`.
-//! - C2. If a starter sleeps and nobody searches: it lowers every owner's `limit`, says `heavy`, looks at all
-//!   queues, and if there are jobs goes on with P3.
+//! - C2. If a starter sleeps and nobody searches: L1 to L3, it looks at all queues, and if there are
+//!   jobs goes on with P3.
 //!
 //! **A worker falls asleep.**
 //! - S1. If it held `searching` it unsets it.
-//! - S2. It sets its bit. A starter lowers every owner's `limit`. (A searcher does so when it begins.)
-//! - S3. `heavy`, which is a `fence(SeqCst)` as well.
+//! - S2. It sets its bit. `fence(SeqCst)`.
+//! - S3. If it is a starter: L1 to L3.
 //! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its
 //!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
 //! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
 //!   takes may not be the only one that was left to it.
 //!
-//! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps for
-//! ever, and that a job stays where it is. Call S4, and the look of C2, a *last look*: `limit`s are lowered before it, and
-//! a `heavy` parts what it sees from what comes later. T's own S4 is one. Let E be the last of them all. After E nobody
-//! holds `searching` for ever, and who has it lets go of it by one of these: it falls asleep, which is a last look; it has found something, and
-//! comes to C2, which is a last look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E nobody gets to hold
-//! `searching` at all, and nobody holds it at E.
+//! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps
+//! for ever, and that a job stays where it is. Call the look of S4, and that of C2, a *last look*;
+//! T's own is one. Let E be the last of them all. Whoever holds `searching` lets go of it by one of these:
+//! it falls asleep, which is a last look; it has found something, and comes to C2, which is a last
+//! look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E nobody gets
+//! to hold `searching` any more, and nobody holds it at E.
 //!
-//! - *The job was visible before E's barrier* (P1, or the `light` of O1). Then E saw it. E was an S4, and at S6 its worker
-//!   searches; or a C2, which goes on with P3 and sees T's bit, so that somebody searches. Both come after E.
-//! - *It was injected later.* Then P2 is after E's fence, P3 sees T's bit, and somebody searches after E.
-//! - *It was pushed later.* Then O1 sees `limit` as E or one before it has lowered it, and asks; or as an owner has raised it since.
-//!   That swap came after the lowering, so its O2 saw T's bit, and by O3 somebody searches after E. If O1 asks, it is the same.
+//! - *E sees the job.* If E was an S4, its worker searches at S6; if it was a C2, it goes on with P3,
+//!   and sees T's bit. In both cases somebody searches after E.
+//! - *It was injected, and E does not see it.* Then P2 comes after E's fence, P3 sees T's bit, and
+//!   somebody searches after E.
+//! - *It was pushed, and E does not see it.* If its O1 found `limit` lowered, its O2 comes after E's fence
+//!   (or E had seen the job), sees T's bit, and by O3 somebody searches after E. If not, there are two cases.
+//!   Either the owner had raised `limit` after E had lowered it, or found it lowered: that raise's O2 saw T's bit by the same argument, and
+//!   somebody searches after E. Or this push did not see the lowering yet. Then the `heavy` that belongs
+//!   to the lowering came after the push's `light`, and the last look after that `heavy`, be it E's or
+//!   another's, saw the job: E's did not, and there is none after it.
 //!
 //! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears
 //! the home's bit if it is set: by the same argument it sees the bit or S4 sees the fiber.
@@ -60,7 +70,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::primitive::{barrier, thread};
+use crate::primitive::thread;
 use crate::wait::SpinLock;
 
 /// What a worker is told when it wakes.
@@ -115,15 +125,14 @@ impl Idle {
         self.beds[worker].thread.with(|thread| *thread = Some(this));
     }
 
-    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs.
+    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs, and says whether
+    /// it did.
     #[inline]
-    pub(crate) fn notify_one(&self) {
+    pub(crate) fn notify_one(&self) -> bool {
         // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
         // sleeper's bit or the sleeper sees the job.
         fence(Ordering::SeqCst);
-        if self.nobody_comes() {
-            self.see_to_jobs();
-        }
+        self.nobody_comes() && self.see_to_jobs()
     }
 
     /// O2: whether anybody looks or sleeps for jobs.
@@ -138,19 +147,17 @@ impl Idle {
         self.starters.any() && !self.searching.load(Ordering::Relaxed)
     }
 
-    /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs.
+    /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs, and says whether it did.
     #[cold]
-    pub(crate) fn see_to_jobs(&self) {
-        while self.nobody_comes() {
-            if !self.try_search() {
-                return;
-            }
+    pub(crate) fn see_to_jobs(&self) -> bool {
+        while self.nobody_comes() && self.try_search() {
             if let Some(worker) = self.starters.clear_any() {
                 self.give(worker, SEARCH);
-                return;
+                return true;
             }
             self.end_search();
         }
+        false
     }
 
     /// A fiber has been pushed to `worker`'s inbox, or an order been given: wakes it if it sleeps.
@@ -186,13 +193,13 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// S2 and S3. `can_start` says that the worker has a fiber to start a job on; then `call_owners`
-    /// lets every push look up from now on.
+    /// S2 and S3. `can_start` says that the worker has a fiber to start a job on; then
+    /// `part_pushes` is called.
     pub(crate) fn fall_asleep(
         &self,
         worker: usize,
         can_start: bool,
-        call_owners: impl FnOnce(),
+        part_pushes: impl FnOnce(),
     ) -> Asleep<'_> {
         let mask = if can_start {
             &self.starters
@@ -200,12 +207,10 @@ impl Idle {
             &self.resumers
         };
         mask.set(worker);
-        // Pairs with the fences in `notify_one` and `wake`, and with the light barriers of pushes.
+        // SeqCst: pairs with the fences in `notify_one` and `wake`.
+        fence(Ordering::SeqCst);
         if can_start {
-            call_owners();
-            barrier::heavy();
-        } else {
-            fence(Ordering::SeqCst);
+            part_pushes();
         }
         Asleep {
             idle: self,

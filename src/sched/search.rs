@@ -8,7 +8,6 @@ use super::task::JobRef;
 use super::trace;
 use super::worker::{Next, Worker};
 use crate::primitive::atomic::{Ordering, fence};
-use crate::primitive::barrier;
 use crate::wait::Spin;
 
 /// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an owner that calls
@@ -62,7 +61,7 @@ impl Worker {
                     return next;
                 }
             }
-            let asleep = idle.fall_asleep(self.index, can_start, || self.shared.call_owners());
+            let asleep = idle.fall_asleep(self.index, can_start, || self.shared.part_pushes());
             let stays_awake =
                 self.has_reason_to_wake(can_start, until) || self.shared.last_one_asleep();
             let token = if stays_awake {
@@ -156,10 +155,9 @@ impl Worker {
         if !idle.nobody_comes() {
             return;
         }
-        shared.call_owners();
-        barrier::heavy();
+        shared.part_pushes();
         if shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self) {
-            idle.see_to_jobs();
+            let _woke = idle.see_to_jobs();
         }
     }
 

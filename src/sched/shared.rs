@@ -19,6 +19,7 @@ use super::stats::StatCells;
 use super::task::JobRef;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::primitive::barrier;
 use crate::stack::StackArena;
 
 /// How a job system is set up.
@@ -98,29 +99,34 @@ impl Shared {
     }
 
     /// Starts a job: on this thread's own queue if it is one of the system's workers, else through
-    /// the injector. Gives the job back when the system is closed.
-    pub(crate) fn submit(&self, job: JobRef) -> Result<(), (JobRef, Closed)> {
+    /// the injector. Gives the job back when the system is closed. Says whether a worker had to be
+    /// woken for it.
+    pub(crate) fn submit(&self, job: JobRef) -> Result<bool, (JobRef, Closed)> {
         match self.this_worker() {
             // A running job keeps the system from ending, so the gate need not be asked.
-            Some(worker) => worker.spawn(job),
+            Some(worker) => {
+                worker.spawn(job);
+                Ok(false)
+            }
             None => {
                 if !self.gate.enter() {
                     return Err((job, Closed));
                 }
-                self.inject(job);
+                let woke = self.inject(job);
                 self.gate.leave();
+                Ok(woke)
             }
         }
-        Ok(())
     }
 
-    /// Puts a job in the common queue.
-    pub(crate) fn inject(&self, job: JobRef) {
+    /// Puts a job in the common queue. Says whether a worker had to be woken for it.
+    pub(crate) fn inject(&self, job: JobRef) -> bool {
         self.injector.push(job);
-        self.idle.notify_one();
+        let woke = self.idle.notify_one();
         if self.idle.nobody_could_start() {
             self.look_for_a_stall();
         }
+        woke
     }
 
     /// A job has come in, and nobody could start it: one worker wakes and says so, unless it is
@@ -140,7 +146,7 @@ impl Shared {
     /// A postponed job starts now, or (`None`) has been abandoned.
     pub(crate) fn release(&self, job: Option<JobRef>) {
         if let Some(job) = job {
-            self.inject(job);
+            let _woke = self.inject(job);
         }
         // Release: whoever sees the lower count sees the job in the injector.
         self.postponed.fetch_sub(1, Ordering::Release);
@@ -166,6 +172,21 @@ impl Shared {
     /// Whether some queue holds an unstarted job.
     pub(super) fn has_unstarted_job(&self) -> bool {
         !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+
+    /// Parts the pushes of all workers: those before are visible from now on, and those after look up
+    /// who wants jobs.
+    pub(super) fn part_pushes(&self) {
+        // SeqCst: pairs with the fence of an owner that looks up after it has raised its limit.
+        fence(Ordering::SeqCst);
+        let call = |any: bool, remote: &Remote| remote.stealer.call_owner_always() | any;
+        if self
+            .remotes
+            .iter()
+            .fold(false, |any, remote| call(any, remote))
+        {
+            barrier::heavy();
+        }
     }
 
     /// Lets the next push of every worker look up.

@@ -297,7 +297,7 @@ impl Worker {
     fn look_up(&self) {
         let idle = &self.shared.idle;
         if self.deque.look_up(|| idle.wants_jobs()) {
-            idle.see_to_jobs();
+            let _woke = idle.see_to_jobs();
         }
     }
 

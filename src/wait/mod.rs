@@ -23,6 +23,6 @@ pub(crate) use list::{Swept, WaitList};
 pub(crate) use node::{Chain, Reached, Site, Source, Unlinked, WaitNode, Wake, Wish};
 pub(crate) use queue::WaitQueue;
 pub(crate) use spin::SpinLock;
-pub(crate) use thread::{Spin, ThreadWaiter};
+pub(crate) use thread::{Patience, Spin, ThreadWaiter};
 pub(crate) use waiter::sealed;
 pub use waiter::{Interrupted, Waiter};

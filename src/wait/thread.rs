@@ -40,6 +40,15 @@ fn decode(code: u8) -> Wake {
     }
 }
 
+/// Whether a thread spins before it parks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// For `SPIN_LIMIT` at most.
+    Spin,
+    /// Not at all: what it waits for takes longer than that, or needs this thread's core.
+    None,
+}
+
 /// A thread's node. `repr(C)`: a pointer to the node is a pointer to the waiter.
 #[derive(Debug)]
 #[repr(C)]
@@ -59,7 +68,7 @@ impl ThreadWaiter {
     }
 
     /// Registers with `source` and blocks the thread until the node is delivered.
-    pub(crate) fn wait_for(source: &dyn Source) -> Wake {
+    pub(crate) fn wait_for(source: &dyn Source, patience: Patience) -> Wake {
         let waiter = Self::new();
         // The pointer is derived from the whole waiter, which `deliver` reaches through it.
         let node = NonNull::from(&waiter).cast::<WaitNode>();
@@ -68,11 +77,14 @@ impl ThreadWaiter {
         if !unsafe { source.register(node) } {
             return Wake::Signalled;
         }
-        waiter.park_until_done()
+        waiter.park_until_done(patience)
     }
 
-    fn park_until_done(&self) -> Wake {
-        let mut spin = Spin::start();
+    fn park_until_done(&self, patience: Patience) -> Wake {
+        let mut spin = match patience {
+            Patience::Spin => Spin::start(),
+            Patience::None => Spin::over(),
+        };
         loop {
             // Acquire: pairs with the release in `deliver`.
             let done = self.done.load(Ordering::Acquire);
@@ -107,6 +119,10 @@ impl Spin {
         Self(Some(std::time::Instant::now() + SPIN_LIMIT))
     }
 
+    pub(crate) fn over() -> Self {
+        Self(None)
+    }
+
     /// Spins for a moment; says whether the time allows another look.
     pub(crate) fn again(&mut self) -> bool {
         let Some(end) = self.0 else { return false };
@@ -127,6 +143,10 @@ pub(crate) struct Spin;
 #[cfg(loom)]
 impl Spin {
     pub(crate) fn start() -> Self {
+        Self
+    }
+
+    pub(crate) fn over() -> Self {
         Self
     }
 

@@ -16,6 +16,9 @@ pub(crate) enum Steal<T> {
     Retry,
 }
 
+/// How far below `top` a `limit` lies that says "always". Further than any deque is long.
+const DEEP: isize = isize::MAX / 4;
+
 /// The end of the thieves; any number of threads may hold one.
 pub(crate) struct Stealer<T> {
     shared: Arc<Shared<T>>,
@@ -108,8 +111,29 @@ impl<T: Word> Stealer<T> {
     pub(crate) fn call_owner(&self) {
         // Not above the position of any push to come.
         let low = self.shared.top.load(Relaxed);
-        // Release: pairs with the swap in `make_room`.
-        self.shared.open.limit.store(low, Release);
+        let limit = &self.shared.open.limit;
+        // The load spares the owner the cache line, and leaves a deeper mark where it is.
+        if limit.load(Relaxed).wrapping_sub(low) > 0 {
+            // Release: pairs with the swap in `make_room`.
+            limit.store(low, Release);
+        }
+    }
+
+    /// Lets every push look up from now on, until the owner raises `limit` again; says whether that
+    /// has changed anything. If so, pushes are parted by a `heavy` that follows, into those
+    /// that are visible and those that look up. If not, somebody else does that or has done it, and the
+    /// owner has looked up at every push since.
+    pub(crate) fn call_owner_always(&self) -> bool {
+        let limit = &self.shared.open.limit;
+        let low = self.shared.top.load(Relaxed).wrapping_sub(DEEP);
+        // Half the depth tells it from a `limit` that is low for any other reason, and that `top` has passed
+        // since.
+        if limit.load(Relaxed).wrapping_sub(low) < DEEP / 2 {
+            return false;
+        }
+        // Release: as in `call_owner`.
+        limit.store(low, Release);
+        true
     }
 
     /// Whether there was nothing to steal a moment ago, by force or without.

@@ -420,6 +420,7 @@ mod model {
     /// pushed.
     mod owner {
         use super::*;
+        use crate::primitive::barrier;
         use crate::sched::deque::{Owner, Pushed, Steal, Stealer, Word, deque};
 
         struct Job;
@@ -457,12 +458,19 @@ mod model {
                 }
             }
 
+            /// L1 to L3.
+            fn part_pushes(&self) {
+                fence(Ordering::SeqCst);
+                if self.stealer.call_owner_always() {
+                    barrier::heavy();
+                }
+            }
+
             /// C1 and C2.
             fn pass_on(&self) {
                 fence(Ordering::SeqCst);
                 if self.idle.nobody_comes() {
-                    self.stealer.call_owner();
-                    barrier::heavy();
+                    self.part_pushes();
                     if !self.stealer.is_empty() {
                         self.idle.see_to_jobs();
                     }
@@ -486,8 +494,8 @@ mod model {
                             // Another forces, perhaps: it is its turn.
                             thread::yield_now();
                         }
-                        let call = || self.stealer.call_owner();
-                        let asleep = self.idle.fall_asleep(worker, true, call);
+                        let part = || self.part_pushes();
+                        let asleep = self.idle.fall_asleep(worker, true, part);
                         let token = if self.stealer.is_empty() {
                             asleep.park()
                         } else {

@@ -129,7 +129,10 @@ mod plain {
             called.store(round, Ordering::Release);
             let wish = Wish { since, level: 0 };
             let core = counter.core();
-            crate::wait::ThreadWaiter::wait_for(&AtMost { core, wish });
+            crate::wait::ThreadWaiter::wait_for(
+                &AtMost { core, wish },
+                crate::wait::Patience::Spin,
+            );
         };
         thread::scope(|s| {
             s.spawn(|| {

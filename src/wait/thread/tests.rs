@@ -33,7 +33,10 @@ mod plain {
     fn open_gate_holds_nobody_up() {
         let gate = Gate::new();
         gate.open();
-        assert_eq!(ThreadWaiter::wait_for(&gate), Wake::Signalled);
+        assert_eq!(
+            ThreadWaiter::wait_for(&gate, Patience::Spin),
+            Wake::Signalled
+        );
     }
 
     #[test]
@@ -55,7 +58,10 @@ mod plain {
                 s.spawn(|| {
                     for gate in &gates {
                         start.wait();
-                        assert_eq!(ThreadWaiter::wait_for(gate), Wake::Signalled);
+                        assert_eq!(
+                            ThreadWaiter::wait_for(gate, Patience::Spin),
+                            Wake::Signalled
+                        );
                     }
                 });
             }
@@ -90,7 +96,10 @@ mod model {
     }
 
     fn wait(gate: &Gate) {
-        assert_eq!(ThreadWaiter::wait_for(gate), Wake::Signalled);
+        assert_eq!(
+            ThreadWaiter::wait_for(gate, Patience::Spin),
+            Wake::Signalled
+        );
     }
 
     /// Before, while and after it waits. What came before is visible to the waiter.
