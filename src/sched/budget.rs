@@ -44,7 +44,12 @@ impl FiberBudget {
     }
 
     pub(super) fn has_spare(&self) -> bool {
-        self.spare.load(Ordering::Relaxed) != 0
+        self.spare() != 0
+    }
+
+    /// Fibers that there may be beyond those that are paid for.
+    pub(super) fn spare(&self) -> usize {
+        self.spare.load(Ordering::Relaxed)
     }
 
     /// Somebody found no fiber, and is about to sleep for want of one.

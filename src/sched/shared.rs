@@ -229,3 +229,16 @@ impl Shared {
         )
     }
 }
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // See "The limit" in `runner`.
+        let beyond_the_first = |remote: &Remote| remote.shelf.homed().saturating_sub(1);
+        let paid: usize = self.remotes.iter().map(|r| beyond_the_first(r)).sum();
+        debug_assert!(
+            paid + self.fibers.spare() + self.config.workers == self.config.max_fibers
+                || std::thread::panicking(),
+            "what is spare and what is paid for make up the limit"
+        );
+    }
+}
