@@ -198,7 +198,7 @@ mod model {
         explore(3, || {
             let gates = gates();
             let fickle = waiter(&gates, |[gate, _], evidence| {
-                match ThreadWaiter::wait_for(&Fickle(gate)) {
+                match ThreadWaiter::wait_for(&Fickle(gate), Patience::Spin) {
                     Wake::Signalled => assert_eq!(evidence.read(), 1),
                     wake => assert_eq!(wake, Wake::Left),
                 }
