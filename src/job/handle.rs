@@ -46,7 +46,7 @@ impl<T> JobHandle<T> {
     ///
     /// # Deadlocks
     /// A job that joins itself, or one that waits for it, never goes on.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn join<W: Waiter>(self, who: W) -> W::Outcome<Result<T, JobPanic>> {
         who.check();
@@ -121,7 +121,7 @@ impl<T> ScopedJobHandle<'_, T> {
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn join<W: Waiter>(self, who: W) -> W::Outcome<Result<T, JobPanic>> {
         self.handle.join(who)

@@ -100,7 +100,7 @@
 //! and whoever raises it looks who wants jobs afterwards. `idle` says why that is enough. Thieves that
 //! claim the last public element lower `limit`, too, so that there soon is another one.
 //!
-//! Where barriers are not asymmetric the deque is *eager*: every push asks, and makes everything public
+//! Where barriers are not asymmetric the deque is *eager*: every push looks up, and makes everything public
 //! at once; nothing is ever private when the owner is elsewhere, and nobody forces.
 
 use std::marker::PhantomData;

@@ -100,7 +100,8 @@ impl Worker {
             if pass >= FORCE_AFTER && pass.is_power_of_two() && self.force_others() {
                 continue;
             }
-            if !spin.again() {
+            // A system that closes waits for its workers to sleep.
+            if !spin.again() || self.shared.is_closed() {
                 break;
             }
         }

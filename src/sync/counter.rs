@@ -177,6 +177,7 @@ impl Counter {
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
+    #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
         self.wait_for_level(who, 0, Site::here("a counter to reach zero"))
@@ -212,6 +213,7 @@ impl Counter {
         self.wait_for_level(who, n, Site::here("a counter to fall"))
     }
 
+    #[inline(always)]
     fn wait_for_level<W: Waiter>(&self, who: W, level: u32, site: Site) -> W::Outcome<()> {
         who.check();
         let level = level.min(PENDING as u32);

@@ -171,7 +171,7 @@ impl Event {
     ///
     /// # Panics
     /// With [`Blocking`](crate::Blocking) inside a job.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
         who.check();

@@ -69,16 +69,26 @@ impl<T: Word> Owner<T> {
 
     /// After a push that said `Look`: makes room for the next one, and asks `is_wanted` whether
     /// anybody looks or sleeps for jobs. If so, makes some public if none are, and returns true: the
-    /// caller sees to it that somebody comes.
-    pub(crate) fn look_up(&self, is_wanted: impl FnOnce() -> bool) -> bool {
+    /// caller sees to it that somebody comes, and is asked again after the next push. If not, pushes
+    /// look up no more until `limit` is lowered again.
+    pub(crate) fn look_up(&self, is_wanted: impl Fn() -> bool) -> bool {
         self.make_room();
         // SeqCst: either this thread sees who wants jobs, or that one sees the push (`idle`).
         fence(SeqCst);
-        let is_wanted = is_wanted();
-        if is_wanted || self.shared.eager {
+        if self.shared.eager {
             self.publish();
+            return is_wanted();
         }
-        is_wanted
+        if !is_wanted() {
+            self.raise_limit();
+            // SeqCst: as above, for the pushes to come.
+            fence(SeqCst);
+            if !is_wanted() {
+                return false;
+            }
+        }
+        self.publish();
+        true
     }
 
     /// Takes the newest element.
@@ -197,6 +207,14 @@ impl<T: Word> Owner<T> {
         let lowered = loop {
             let bounds = self.shared.bounds();
             let top = self.shared.top.load(Relaxed);
+            let end = newest.wrapping_add(1);
+            if newest == top && bounds == Bounds::at(end) {
+                // Step 5: it is the only one, and the claim alone settles it.
+                let won = self.shared.claim(top);
+                // Release: like every store of `bottom`.
+                self.shared.bottom.store(end, Release);
+                return won;
+            }
             if bounds.public_from(newest) <= 0 {
                 // Step 9: private, after all.
                 let end = self.half_way(bounds.private_start(top), newest);
@@ -274,8 +292,7 @@ impl<T: Word> Owner<T> {
         }
     }
 
-    /// Sees to it that the slot at `bottom` is free, and moves `limit` up to where that has to be
-    /// done again.
+    /// Sees to it that the slot at `bottom` is free.
     fn make_room(&self) {
         let bottom = self.bottom();
         // Acquire: pairs with the Release in `claim`. Thieves have read the slots below `top`.
@@ -283,11 +300,13 @@ impl<T: Word> Owner<T> {
         if bottom.wrapping_sub(top) as usize == self.capacity() {
             self.grow(top, bottom);
         }
-        let limit = if self.shared.eager {
-            bottom
-        } else {
-            top.wrapping_add_unsigned(self.capacity())
-        };
+    }
+
+    /// Moves `limit` up to where room has to be made again.
+    fn raise_limit(&self) {
+        // Acquire: as in `make_room`, which relies on this `top` until then.
+        let top = self.shared.top.load(Acquire);
+        let limit = top.wrapping_add_unsigned(self.capacity());
         // AcqRel: pairs with the Release of who has lowered it: who wants jobs is visible.
         self.shared.open.limit.swap(limit, AcqRel);
     }
