@@ -53,7 +53,7 @@
 //! | claim: CAS of `top`           | SeqCst   | make room's load of `top`: the slot has been read |
 //! | make room: load `top`         | Acquire  | the claims of all positions below                 |
 //! | lower `limit`                 | Release  | make room's swap of `limit`: what came before     |
-//! | make room: swap `limit`       | AcqRel   | who has lowered it                                |
+//! | make room: swap `limit`       | SeqCst   | who has lowered it; who wants jobs (`idle`, O2)   |
 //!
 //! # Why nothing is lost or taken twice
 //!

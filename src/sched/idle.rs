@@ -19,8 +19,8 @@
 //!
 //! **An owner pushes to its deque** (`deque`, "What a push tells").
 //! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
-//! - O2. Else it raises `limit` by a swap, says `fence(SeqCst)`, and asks whether anybody searches or
-//!   any starter sleeps. If not it is done.
+//! - O2. Else it raises `limit` by a swap, and asks whether anybody searches or any starter sleeps. If
+//!   not it is done. (All SeqCst, which does what a fence in between would do.)
 //! - O3. Else it makes jobs public, if none are, and goes on with P3.
 //!
 //! **Pushes are parted** by who is about to take a last look.
@@ -138,13 +138,15 @@ impl Idle {
     /// O2: whether anybody looks or sleeps for jobs.
     #[inline]
     pub(crate) fn wants_jobs(&self) -> bool {
-        self.searching.load(Ordering::Relaxed) || self.starters.any()
+        // SeqCst: comes after the owner's swap of its limit. Either the bit or the flag is seen here, or
+        // that swap by who has set it and said `fence`, and so the push before it.
+        self.searching.load(Ordering::SeqCst) || self.starters.any(Ordering::SeqCst)
     }
 
     /// C1: whether starters sleep and nobody searches.
     #[inline]
     pub(crate) fn nobody_comes(&self) -> bool {
-        self.starters.any() && !self.searching.load(Ordering::Relaxed)
+        self.starters.any(Ordering::Relaxed) && !self.searching.load(Ordering::Relaxed)
     }
 
     /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs, and says whether it did.
@@ -309,8 +311,8 @@ impl Mask {
     }
 
     #[inline]
-    fn any(&self) -> bool {
-        self.0.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+    fn any(&self, ordering: Ordering) -> bool {
+        self.0.iter().any(|word| word.load(ordering) != 0)
     }
 
     fn has(&self, worker: usize) -> bool {

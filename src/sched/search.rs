@@ -50,7 +50,10 @@ impl Worker {
     /// Searches and sleeps until there may be something. `None`: look again.
     fn wait_for_work(&self, can_start: bool, until: Option<&Nested>) -> Option<Next> {
         let idle = &self.shared.idle;
-        let mut searching = can_start && idle.try_search();
+        let mut searching = can_start && self.try_search_for_a_moment();
+        if !searching && self.has_ready_fiber() {
+            return None;
+        }
         loop {
             if searching {
                 let found = self.search_for_a_while(until);
@@ -81,6 +84,20 @@ impl Worker {
         }
     }
 
+    /// Becomes the searcher. Whoever is may have found something just now: two workers whose fibers wake
+    /// each other in turn would otherwise sleep in turn.
+    fn try_search_for_a_moment(&self) -> bool {
+        let mut spin = Spin::moment();
+        loop {
+            if self.shared.idle.try_search() {
+                return true;
+            }
+            if self.has_ready_fiber() || !spin.again(|| self.has_ready_fiber()) {
+                return false;
+            }
+        }
+    }
+
     /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at
     /// hand.
     fn search_for_a_while(&self, until: Option<&Nested>) -> Option<Option<Next>> {
@@ -101,7 +118,7 @@ impl Worker {
                 continue;
             }
             // A system that closes waits for its workers to sleep.
-            if !spin.again() || self.shared.is_closed() {
+            if !spin.again(|| self.has_ready_fiber()) || self.shared.is_closed() {
                 break;
             }
         }

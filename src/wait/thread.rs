@@ -91,7 +91,7 @@ impl ThreadWaiter {
             if done != PENDING {
                 return decode(done);
             }
-            if !spin.again() {
+            if !spin.again(|| self.done.load(Ordering::Relaxed) != PENDING) {
                 thread::park();
             }
         }
@@ -119,15 +119,24 @@ impl Spin {
         Self(Some(std::time::Instant::now() + SPIN_LIMIT))
     }
 
+    /// For about as long as another thread needs to get out of the way.
+    pub(crate) fn moment() -> Self {
+        Self(Some(std::time::Instant::now() + SPIN_LIMIT / 10))
+    }
+
     pub(crate) fn over() -> Self {
         Self(None)
     }
 
-    /// Spins for a moment; says whether the time allows another look.
-    pub(crate) fn again(&mut self) -> bool {
+    /// Spins for a little while, or until `has_come`; says whether the time allows another look.
+    #[inline]
+    pub(crate) fn again(&mut self, has_come: impl Fn() -> bool) -> bool {
         let Some(end) = self.0 else { return false };
         for _ in 0..16 {
             crate::primitive::hint::spin_loop();
+            if has_come() {
+                return true;
+            }
         }
         if std::time::Instant::now() >= end {
             self.0 = None;
@@ -150,7 +159,11 @@ impl Spin {
         Self
     }
 
-    pub(crate) fn again(&mut self) -> bool {
+    pub(crate) fn moment() -> Self {
+        Self
+    }
+
+    pub(crate) fn again(&mut self, _has_come: impl Fn() -> bool) -> bool {
         false
     }
 }

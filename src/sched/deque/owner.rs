@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use super::buffer::{Buffer, Slots};
 use super::{Bounds, Shared, Steal, Word, seq_cst_in_model};
-use crate::primitive::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use crate::primitive::atomic::{AtomicPtr, fence};
+use crate::primitive::atomic::AtomicPtr;
+use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::primitive::{Arc, barrier};
 
 /// What is left to do after a push.
@@ -69,26 +69,18 @@ impl<T: Word> Owner<T> {
 
     /// After a push that said `Look`: makes room for the next one, and asks `is_wanted` whether
     /// anybody looks or sleeps for jobs. If so, makes some public if none are, and returns true: the
-    /// caller sees to it that somebody comes, and is asked again after the next push. If not, pushes
-    /// look up no more until `limit` is lowered again.
-    pub(crate) fn look_up(&self, is_wanted: impl Fn() -> bool) -> bool {
+    /// caller sees to it that somebody comes. Pushes look up no more until `limit` is lowered again.
+    ///
+    /// # Memory ordering
+    ///
+    /// `is_wanted` loads with SeqCst, or a fence: either it sees who wants jobs, or that one sees the push.
+    pub(crate) fn look_up(&self, is_wanted: impl FnOnce() -> bool) -> bool {
         self.make_room();
-        // SeqCst: either this thread sees who wants jobs, or that one sees the push (`idle`).
-        fence(SeqCst);
-        if self.shared.eager {
+        let is_wanted = is_wanted();
+        if is_wanted || self.shared.eager {
             self.publish();
-            return is_wanted();
         }
-        if !is_wanted() {
-            self.raise_limit();
-            // SeqCst: as above, for the pushes to come.
-            fence(SeqCst);
-            if !is_wanted() {
-                return false;
-            }
-        }
-        self.publish();
-        true
+        is_wanted
     }
 
     /// Takes the newest element.
@@ -213,6 +205,7 @@ impl<T: Word> Owner<T> {
                 let won = self.shared.claim(top);
                 // Release: like every store of `bottom`.
                 self.shared.bottom.store(end, Release);
+                self.lower_limit(end);
                 return won;
             }
             if bounds.public_from(newest) <= 0 {
@@ -252,6 +245,7 @@ impl<T: Word> Owner<T> {
         self.part_at(end);
         // Release: like every store of `bottom`.
         self.shared.bottom.store(end, Release);
+        self.lower_limit(end);
         won
     }
 
@@ -292,7 +286,8 @@ impl<T: Word> Owner<T> {
         }
     }
 
-    /// Sees to it that the slot at `bottom` is free.
+    /// Sees to it that the slot at `bottom` is free, and moves `limit` up to where that has to be
+    /// done again.
     fn make_room(&self) {
         let bottom = self.bottom();
         // Acquire: pairs with the Release in `claim`. Thieves have read the slots below `top`.
@@ -300,15 +295,24 @@ impl<T: Word> Owner<T> {
         if bottom.wrapping_sub(top) as usize == self.capacity() {
             self.grow(top, bottom);
         }
+        let limit = if self.shared.eager {
+            bottom
+        } else {
+            top.wrapping_add_unsigned(self.capacity())
+        };
+        // SeqCst: see "Memory ordering" of `look_up`. And Acquire: pairs with the Release of who has
+        // lowered it.
+        self.shared.open.limit.swap(limit, SeqCst);
+        seq_cst_in_model();
     }
 
-    /// Moves `limit` up to where room has to be made again.
-    fn raise_limit(&self) {
-        // Acquire: as in `make_room`, which relies on this `top` until then.
-        let top = self.shared.top.load(Acquire);
-        let limit = top.wrapping_add_unsigned(self.capacity());
-        // AcqRel: pairs with the Release of who has lowered it: who wants jobs is visible.
-        self.shared.open.limit.swap(limit, AcqRel);
+    /// Nothing is public any more: the next push shall look up.
+    fn lower_limit(&self, position: isize) {
+        let limit = &self.shared.open.limit;
+        if limit.load(Relaxed).wrapping_sub(position) > 0 {
+            // Relaxed: for this thread.
+            limit.store(position, Relaxed);
+        }
     }
 
     /// Moves all elements to a buffer of twice the size.

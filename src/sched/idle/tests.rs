@@ -183,7 +183,8 @@ mod model {
         /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has ended once.
         fn is_at_rest(&self) {
             assert!(!self.idle.searching.load(Ordering::Relaxed));
-            assert!(!self.idle.starters.any() && !self.idle.resumers.any());
+            assert!(!self.idle.starters.any(Ordering::Relaxed));
+            assert!(!self.idle.resumers.any(Ordering::Relaxed));
             for bed in &self.idle.beds {
                 assert_eq!(bed.token.load(Ordering::Relaxed), NONE);
             }
