@@ -7,6 +7,7 @@ use super::{Bounds, Shared, Steal, Word, seq_cst_in_model};
 use crate::primitive::atomic::AtomicPtr;
 use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::primitive::{Arc, barrier};
+use crate::unwind::abort;
 
 /// What is left to do after a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,10 +319,11 @@ impl<T: Word> Owner<T> {
     /// Moves all elements to a buffer of twice the size.
     fn grow(&self, top: isize, bottom: isize) {
         let capacity = 2 * self.capacity();
-        assert!(
-            capacity <= 1 << 30,
-            "more than 2^30 unstarted jobs on one worker"
-        );
+        // Halves of positions must tell which is further (`Bounds`). A panic would leave the frame that
+        // the newest job lies in.
+        if capacity > 1 << 30 {
+            abort(format_args!("more than 2^29 unstarted jobs on one worker"));
+        }
         let old = self.buffer.get();
         let new = Buffer::allocate(capacity, old);
         let mut position = top;
