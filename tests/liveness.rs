@@ -274,3 +274,17 @@ fn chain(cx: &Context<'_>, more: usize, barrier: &Arc<Barrier>) {
     }
     barrier.wait();
 }
+
+/// The owner's positions have fallen in between, and the second push must be seen all the same.
+#[test]
+fn halves_of_a_join_that_follows_other_joins_meet() {
+    let _watchdog = watch();
+    let jobs = system(2);
+    for _ in 0..1_000 {
+        jobs.run(|cx| {
+            cx.join(|cx| cx.join(|cx| cx.join(|_| (), |_| ()), |_| ()), |_| ());
+            let both = Barrier::new(2);
+            cx.join(|_| _ = both.wait(), |_| _ = both.wait());
+        });
+    }
+}

@@ -12,7 +12,8 @@
 //!
 //! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and where
 //! the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies on it
-//! takes another way. In a model both are `SeqCst` fences.
+//! takes another way. `--cfg rustfiber_eager` makes it false everywhere, for tests. In a model both
+//! are `SeqCst` fences.
 
 pub(crate) use imp::{heavy, is_asymmetric, light};
 
@@ -28,15 +29,19 @@ mod imp {
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
     const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
 
+    /// A guess: longer than the kernel goes without a page.
+    const TRIES: usize = 1_000;
+
     /// Whether this process has registered for the expedited command.
     pub(crate) fn is_asymmetric() -> bool {
         static REGISTERED: OnceLock<bool> = OnceLock::new();
-        *REGISTERED.get_or_init(|| {
-            let known = membarrier(QUERY);
-            known > 0
-                && known & libc::c_long::from(PRIVATE_EXPEDITED) != 0
-                && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0
-        })
+        !cfg!(rustfiber_eager)
+            && *REGISTERED.get_or_init(|| {
+                let known = membarrier(QUERY);
+                known > 0
+                    && known & libc::c_long::from(PRIVATE_EXPEDITED) != 0
+                    && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0
+            })
     }
 
     #[inline(always)]
@@ -50,8 +55,15 @@ mod imp {
         if !is_asymmetric() {
             return;
         }
-        if membarrier(PRIVATE_EXPEDITED) != 0 {
-            // A registered process is refused only when the kernel is out of memory.
+        // A registered process is refused only when the kernel is out of memory, which passes.
+        let refused = (0..TRIES).all(|_| {
+            let refused = membarrier(PRIVATE_EXPEDITED) != 0;
+            if refused {
+                std::thread::yield_now();
+            }
+            refused
+        });
+        if refused {
             let error = std::io::Error::last_os_error();
             abort(format_args!("the kernel refuses a membarrier ({error})"));
         }

@@ -41,7 +41,8 @@
 //!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
 //! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
-//!   takes may not be the only one that was left to it.
+//!   takes may not be the only one that was left to it; and whatever else kept it awake at S4, this
+//!   look comes after L1 to L3 and makes it a last look.
 //!
 //! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps
 //! for ever, and that a job stays where it is. Call the look of S4, and that of C2, a *last look*;
@@ -69,9 +70,21 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::deque::{Stealer, Word};
 use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::primitive::thread;
+use crate::primitive::{barrier, thread};
 use crate::wait::SpinLock;
+
+/// L1 to L3: parts the pushes of these owners. Those before are visible from now on, and those after
+/// look up who wants jobs.
+pub(crate) fn part_pushes<'a, T: Word + 'a>(owners: impl Iterator<Item = &'a Stealer<T>>) {
+    // SeqCst: pairs with the swap in an owner's `look_up`.
+    fence(Ordering::SeqCst);
+    let lowered = owners.fold(false, |any, owner| owner.call_owner_always() | any);
+    if lowered {
+        barrier::heavy();
+    }
+}
 
 /// What a worker is told when it wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +160,18 @@ impl Idle {
     #[inline]
     pub(crate) fn nobody_comes(&self) -> bool {
         self.starters.any(Ordering::Relaxed) && !self.searching.load(Ordering::Relaxed)
+    }
+
+    /// C1 and C2: the caller has taken something, and others may have relied on it to come for more.
+    pub(crate) fn pass_on(&self, part_pushes: impl FnOnce(), has_more: impl FnOnce() -> bool) {
+        // SeqCst: pairs with the fence in `fall_asleep`.
+        fence(Ordering::SeqCst);
+        if self.nobody_comes() {
+            part_pushes();
+            if has_more() {
+                let _woke = self.see_to_jobs();
+            }
+        }
     }
 
     /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs, and says whether it did.

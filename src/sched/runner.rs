@@ -83,13 +83,22 @@ impl Worker {
         self.has_idle.get() || self.find_runner()
     }
 
+    /// Whether another worker has put back a fiber that it had taken here.
+    fn got_one_back(&self) -> bool {
+        self.has_idle.set(self.shelf().has_one());
+        self.has_idle.get()
+    }
+
     /// Whether another worker has left a fiber that this one could start a job on.
     pub(super) fn others_left_a_runner(&self) -> bool {
         if let Some(commons) = Commons::of(&self.shared) {
             return !commons.is_empty();
         }
-        self.other_shelves()
-            .any(|other| other.has_one() && self.could_pay(other))
+        self.shelf().has_one()
+            || self.could_create()
+            || self
+                .other_shelves()
+                .any(|other| other.has_one() && self.could_pay(other))
     }
 
     /// Lets the idle fibers return.
@@ -110,7 +119,7 @@ impl Worker {
     /// Puts a fiber on the own shelf: one from elsewhere, or a new one.
     #[cold]
     fn find_runner(&self) -> bool {
-        let found = self.look_for_runner();
+        let found = self.got_one_back() || self.look_for_runner();
         if !found {
             self.shared.fibers.fall_short();
         }
@@ -160,7 +169,11 @@ impl Worker {
         // Acquire: pairs with the release in `count_waiting`; the count of waits has been raised
         // before that.
         let waiting = |r: &super::shared::Remote| r.waiting.load(Ordering::Acquire);
-        let now = remotes.iter().map(|r| waiting(r)).sum();
+        // With migration a fiber may stop on one worker and go on on another: the sum is right.
+        let now = remotes
+            .iter()
+            .map(|r| waiting(r))
+            .fold(0, usize::wrapping_add);
         // If no wait has begun meanwhile, all of these waited when the first one was read.
         let at_once = if before == waits() { now } else { 0 };
         self.shared.fibers.saw_waiting(at_once)
@@ -189,7 +202,7 @@ impl Worker {
             Err(error) => {
                 // Like the limit, only lower: the worker starts no new job until a fiber is free.
                 if !set_aside {
-                    self.shared.fibers.unreserve();
+                    self.give_spare();
                 }
                 self.stack_error.set(Some(error));
                 false
@@ -197,10 +210,18 @@ impl Worker {
         }
     }
 
+    /// Gives a spare fiber back; whoever sleeps for want of one may have it.
+    fn give_spare(&self) {
+        self.shared.fibers.unreserve();
+        if self.shared.fibers.is_short() {
+            self.shared.idle.wake_a_resumer();
+        }
+    }
+
     fn take_in(&self, stack: FiberStack, set_aside: bool) {
         // All others may have been taken away meanwhile.
         if self.shelf().add_homed() == 0 && !set_aside {
-            self.shared.fibers.unreserve();
+            self.give_spare();
         }
         let fiber = match self.shelf().take_husk() {
             Some(husk) => husk.fill(stack),
@@ -212,6 +233,12 @@ impl Worker {
         };
         fiber.fiber().local.set_worker(self);
         self.shelve(fiber);
+    }
+
+    /// Whether this worker may create a fiber: its first one, which is set aside for it, or a spare
+    /// one that has come back. Not if the system has refused a stack: that may last.
+    fn could_create(&self) -> bool {
+        !self.has_stack_error() && (self.shelf().homed() == 0 || self.shared.fibers.has_spare())
     }
 
     /// Whether this worker could pay for a fiber from that shelf.
@@ -245,6 +272,10 @@ impl Worker {
             }
             return None;
         }
+        if other.homed() == 0 {
+            // That worker may have found its shelf empty meanwhile, and now it may create its first.
+            self.shared.idle.wake(index);
+        }
         // The stack goes back to the arena, which makes it ready for its next use.
         drop(empty(other, fiber));
         let made = self.make_fiber(set_aside);
@@ -274,7 +305,7 @@ impl Worker {
             }
         }
         for _ in usize::from(!set_aside)..spare {
-            fibers.unreserve();
+            self.give_spare();
         }
         true
     }

@@ -7,7 +7,6 @@ use super::nested::Nested;
 use super::task::JobRef;
 use super::trace;
 use super::worker::{Next, Worker};
-use crate::primitive::atomic::{Ordering, fence};
 use crate::wait::Spin;
 
 /// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an owner that calls
@@ -165,18 +164,11 @@ impl Worker {
             .filter(move |&other| other != own)
     }
 
-    /// C2: this worker has taken something, and others may have relied on it to come for more.
+    /// C1 and C2 of `idle`.
     fn pass_on(&self) {
-        let (shared, idle) = (&self.shared, &self.shared.idle);
-        // SeqCst: pairs with the fence of who falls asleep.
-        fence(Ordering::SeqCst);
-        if !idle.nobody_comes() {
-            return;
-        }
-        shared.part_pushes();
-        if shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self) {
-            let _woke = idle.see_to_jobs();
-        }
+        let shared = &self.shared;
+        let has_more = || shared.has_unstarted_job() || migrate::has_fiber_elsewhere(self);
+        shared.idle.pass_on(|| shared.part_pushes(), has_more);
     }
 
     /// Takes the oldest public job of another worker. `None` means that no deque had one when it was

@@ -10,7 +10,7 @@ use super::deque::Stealer;
 use super::fiber::{Jobs, ReadyFiber};
 use super::gate::Gate;
 use super::hooks::Hooks;
-use super::idle::Idle;
+use super::idle::{Idle, part_pushes};
 use super::inbox::Inbox;
 use super::injector::Injector;
 use super::migrate::{Commons, Migration};
@@ -19,7 +19,6 @@ use super::stats::StatCells;
 use super::task::JobRef;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::primitive::barrier;
 use crate::stack::StackArena;
 
 /// How a job system is set up.
@@ -174,19 +173,9 @@ impl Shared {
         !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
     }
 
-    /// Parts the pushes of all workers: those before are visible from now on, and those after look up
-    /// who wants jobs.
+    /// L1 to L3 of `idle`, for all workers.
     pub(super) fn part_pushes(&self) {
-        // SeqCst: pairs with the fence of an owner that looks up after it has raised its limit.
-        fence(Ordering::SeqCst);
-        let call = |any: bool, remote: &Remote| remote.stealer.call_owner_always() | any;
-        if self
-            .remotes
-            .iter()
-            .fold(false, |any, remote| call(any, remote))
-        {
-            barrier::heavy();
-        }
+        part_pushes(self.remotes.iter().map(|remote| &remote.stealer));
     }
 
     /// Lets the next push of every worker look up.

@@ -237,6 +237,13 @@ impl Worker {
         self.handoff.take()
     }
 
+    pub(super) fn has_stack_error(&self) -> bool {
+        let error = self.stack_error.take();
+        let has_one = error.is_some();
+        self.stack_error.set(error);
+        has_one
+    }
+
     pub(super) fn take_stack_error(&self) -> Option<StackError> {
         self.stack_error.take()
     }

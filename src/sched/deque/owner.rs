@@ -9,6 +9,9 @@ use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::primitive::{Arc, barrier};
 use crate::unwind::abort;
 
+/// Far from what positions and their halves can tell apart, on every platform.
+const MOST_SLOTS: usize = 1 << 28;
+
 /// What is left to do after a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a push that says `Look` must be followed by `look_up`"]
@@ -297,7 +300,8 @@ impl<T: Word> Owner<T> {
             self.grow(top, bottom);
         }
         let limit = if self.shared.eager {
-            bottom
+            // Below every push to come, also after pops.
+            top
         } else {
             top.wrapping_add_unsigned(self.capacity())
         };
@@ -321,8 +325,8 @@ impl<T: Word> Owner<T> {
         let capacity = 2 * self.capacity();
         // Halves of positions must tell which is further (`Bounds`). A panic would leave the frame that
         // the newest job lies in.
-        if capacity > 1 << 30 {
-            abort(format_args!("more than 2^29 unstarted jobs on one worker"));
+        if capacity > MOST_SLOTS {
+            abort(format_args!("more than 2^27 unstarted jobs on one worker"));
         }
         let old = self.buffer.get();
         let new = Buffer::allocate(capacity, old);

@@ -159,6 +159,35 @@ mod plain {
     }
 
     #[test]
+    fn while_private_holds_only_what_no_thief_can_have() {
+        let (owner, stealer) = holding(Mode::Forced, 1..3);
+        let hold = |n| {
+            let mut was_held = false;
+            let (held, pushed) = owner.while_private(word(n), || {
+                was_held = true;
+                assert!(!stealer.force(), "it is held back");
+            });
+            assert_eq!(held, was_held);
+            if pushed == Pushed::Look {
+                owner.look_up(|| false);
+            }
+            held
+        };
+        let (one, two) = (owner.pop(), owner.pop());
+        assert!(!hold(1), "there is nothing");
+        two.into_iter().for_each(|token| owner.put(token));
+        assert!(hold(1), "it is the only one, and private");
+        one.into_iter().for_each(|token| owner.put(token));
+        assert!(!hold(1), "it is not the newest");
+        assert!(stealer.force());
+        assert_eq!(stealer.steal(), Steal::Success(Token(1)));
+        assert!(stealer.force());
+        assert!(!hold(2), "it is public");
+        assert_eq!(stealer.steal(), Steal::Success(Token(2)));
+        assert!(!hold(2), "its word is still in the slot");
+    }
+
+    #[test]
     fn bounds_tell_when_all_of_a_moment_are_gone() {
         for mode in MODES {
             let (owner, stealer) = holding(mode, 1..4);
@@ -641,6 +670,18 @@ mod model {
         };
         explore_in(Mode::Forced, Some(4), 5, &[2], three_public, |side| {
             (0..3).for_each(|_| side.pop());
+        });
+    }
+
+    /// What the owner does with an element that it holds back, no thief sees half done.
+    #[test]
+    fn loom_while_private_against_force() {
+        let two = |side: &Side| (0..2).for_each(|n| side.push(n));
+        explore_in(Mode::Forced, Some(4), 2, &[2], two, |side| {
+            let hold = || side.payloads.advance(1, PUSHED, PUSHED);
+            if let (_, Pushed::Look) = side.owner.while_private(word(1), hold) {
+                side.owner.look_up(|| false);
+            }
         });
     }
 }

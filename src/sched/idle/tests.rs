@@ -421,7 +421,6 @@ mod model {
     /// pushed.
     mod owner {
         use super::*;
-        use crate::primitive::barrier;
         use crate::sched::deque::{Owner, Pushed, Steal, Stealer, Word, deque};
 
         struct Job;
@@ -459,23 +458,13 @@ mod model {
                 }
             }
 
-            /// L1 to L3.
             fn part_pushes(&self) {
-                fence(Ordering::SeqCst);
-                if self.stealer.call_owner_always() {
-                    barrier::heavy();
-                }
+                super::super::part_pushes(std::iter::once(&self.stealer));
             }
 
-            /// C1 and C2.
             fn pass_on(&self) {
-                fence(Ordering::SeqCst);
-                if self.idle.nobody_comes() {
-                    self.part_pushes();
-                    if !self.stealer.is_empty() {
-                        self.idle.see_to_jobs();
-                    }
-                }
+                let part = || self.part_pushes();
+                self.idle.pass_on(part, || !self.stealer.is_empty());
             }
 
             fn next(&self, worker: usize) {
