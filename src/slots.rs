@@ -7,14 +7,14 @@
 //! ```
 //!
 //! A worker takes slots from its own lists and puts those back there that it frees, whoever took
-//! them: a slot is plain memory, and belongs to nobody. A worker that frees more than it takes hands
-//! whole batches on to the depot, one lock for `BATCH` slots, and one that takes more than it frees
-//! gets them there. Other threads take and free single slots at the depot.
+//! them: a slot is plain memory, and belongs to nobody. A worker that frees more than it takes
+//! hands whole batches on to the depot, one lock for `BATCH` slots, and one that takes more than it
+//! frees gets them there. Other threads take and free single slots at the depot.
 //!
-//! Chunks are never given back to the allocator, since a handle may outlive its system and so may its
-//! slot; the next system uses them again. There are as many slots as jobs were unfinished at once, and
-//! a batch or two for each worker. What is larger than the largest slot comes from the allocator
-//! and goes back there.
+//! Chunks are never given back to the allocator, since a handle may outlive its system and so may
+//! its slot; the next system uses them again. There are as many slots as jobs were unfinished at
+//! once, and a batch or two for each worker. What is larger than the largest slot comes from the
+//! allocator and goes back there.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -28,7 +28,8 @@ const BATCH: usize = 64;
 const LINE: usize = 64;
 const SIZES: usize = 4;
 
-/// The size of a slot for `layout`, counted in lines from zero; `None` if it is too large for slots.
+/// The size of a slot for `layout`, counted in lines from zero; `None` if it is too large for
+/// slots.
 #[inline(always)]
 const fn size_of_slot(layout: Layout) -> Option<usize> {
     let lines = layout.size().div_ceil(LINE);

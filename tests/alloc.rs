@@ -1,4 +1,5 @@
-//! Jobs, waits and yields allocate nothing. One test alone, because the allocator counts for all workers of the process.
+//! Jobs, waits and yields allocate nothing. One test alone, because the allocator counts for all
+//! workers of the process.
 
 mod common;
 
@@ -87,7 +88,8 @@ fn allocates_nothing(what: &str, mut round: impl FnMut()) {
     );
 }
 
-/// Checks that `f` has made the jobs wait, or yield: in each round, unless two workers may do without.
+/// Checks that `f` has made the jobs wait, or yield: in each round, unless two workers may do
+/// without.
 fn stops_jobs(jobs: &JobSystem, what: &str, f: impl FnOnce(&JobSystem)) {
     let stops = || jobs.stats().waits() + jobs.stats().yields();
     let before = stops();
@@ -100,7 +102,8 @@ fn stops_jobs(jobs: &JobSystem, what: &str, f: impl FnOnce(&JobSystem)) {
     assert!(stopped >= least as u64, "{stopped} stops: {what}");
 }
 
-/// Runs two jobs: `one` is called again and again and must not allocate, `other` the same number of times.
+/// Runs two jobs: `one` is called again and again and must not allocate, `other` the same number of
+/// times.
 fn between_two_jobs(
     jobs: &JobSystem,
     what: &str,
@@ -306,7 +309,8 @@ fn handles(jobs: &JobSystem) {
     });
 }
 
-/// In pieces of their own, in pieces of the loop's choice, alone; with and without a state and a result.
+/// In pieces of their own, in pieces of the loop's choice, alone; with and without a state and a
+/// result.
 fn loops(jobs: &JobSystem) {
     let mut items = vec![0_u32; 200];
     jobs.run(|cx| {
@@ -323,7 +327,8 @@ fn loops(jobs: &JobSystem) {
 /// What a job takes with it, or leaves: the largest that needs no memory of its own.
 type Large = [u64; 8];
 
-/// Spawns in each of the ways, with closures and results of different sizes; returns when all have ended.
+/// Spawns in each of the ways, with closures and results of different sizes; returns when all have
+/// ended.
 fn spawn_in_every_way(cx: &Context<'_>, counter: &Counter, scoped: &[AtomicUsize]) {
     let large: Large = std::array::from_fn(|n| n as u64);
     for _ in 0..JOBS_A_ROUND {
@@ -352,9 +357,9 @@ fn spawns(jobs: &JobSystem) {
     });
 }
 
-/// Slots that one worker takes and another frees come back. How many are under way at once depends on the workers'
-/// speed, so their number may still grow after the warm-up: up to what is unfinished and in reserve at most, however many rounds
-/// there are.
+/// Slots that one worker takes and another frees come back. How many are under way at once depends
+/// on the workers' speed, so their number may still grow after the warm-up: up to what is
+/// unfinished and in reserve at most, however many rounds there are.
 fn spawns_on_two_workers(jobs: &JobSystem) {
     let (counter, scoped) = (Counter::new(), [const { AtomicUsize::new(0) }; 10]);
     let before = ALLOCATIONS.load(Ordering::Relaxed);

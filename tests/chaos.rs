@@ -1,4 +1,5 @@
-//! Everything at once, by a random number generator with a fixed seed: what each job does is known, when it happens is not.
+//! Everything at once, by a random number generator with a fixed seed: what each job does is known,
+//! when it happens is not.
 #![forbid(unsafe_code)]
 
 mod common;

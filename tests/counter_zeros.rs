@@ -1,4 +1,5 @@
-//! A wait for a counter is ended by every zero since its call, however short, and by none before it.
+//! A wait for a counter is ended by every zero since its call, however short, and by none before
+//! it.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -62,8 +63,8 @@ fn a_zero_right_after_the_call_starts_the_continuation() {
     }
 }
 
-/// Who sees zero, raises the count again and waits, is not let through before the count is lowered: the waker of the
-/// job before it may still be at work.
+/// Who sees zero, raises the count again and waits, is not let through before the count is lowered:
+/// the waker of the job before it may still be at work.
 #[test]
 fn no_zero_before_the_call_ends_the_wait() {
     let _watchdog = watch();

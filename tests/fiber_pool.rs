@@ -1,4 +1,5 @@
-//! How many fibers there are: no more than wait at once and one per worker, and never more than `max_fibers`.
+//! How many fibers there are: no more than wait at once and one per worker, and never more than
+//! `max_fibers`.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -83,13 +84,15 @@ fn a_thousand_systems_need_no_more_fibers_than_that() {
     }
 }
 
-/// The peaks of the workers come one after the other: each holds all other workers while its jobs wait.
+/// The peaks of the workers come one after the other: each holds all other workers while its jobs
+/// wait.
 #[test]
 fn peaks_of_different_workers_share_fibers() {
     let _watchdog = watch();
     const WAITERS: usize = 50;
     for workers in [2, 8] {
-        // The jobs of one peak (the first one, those that hold workers, and the waiters), and one each.
+        // The jobs of one peak (the first one, those that hold workers, and the waiters), and one
+        // each.
         let builder = JobSystem::builder()
             .workers(workers)
             .max_fibers(WAITERS + 2 * workers)
@@ -103,7 +106,8 @@ fn peaks_of_different_workers_share_fibers() {
     }
 }
 
-/// Jobs that all start on the worker of this one and wait at the same time, once, while the others are held.
+/// Jobs that all start on the worker of this one and wait at the same time, once, while the others
+/// are held.
 fn one_peak(cx: &Context<'_>, workers: usize, waiters: usize, census: &Census) {
     let (held, arriving, gate) = (Barrier::new(workers), Counter::new(), Event::manual());
     let over = AtomicBool::new(false);
@@ -134,8 +138,8 @@ fn one_peak(cx: &Context<'_>, workers: usize, waiters: usize, census: &Census) {
     });
 }
 
-/// A worker that sleeps at the limit, because all its fibers wait, is woken when another one's become idle: it must start
-/// a job that the other worker's running job waits for on its thread.
+/// A worker that sleeps at the limit, because all its fibers wait, is woken when another one's
+/// become idle: it must start a job that the other worker's running job waits for on its thread.
 #[test]
 fn a_worker_at_the_limit_wakes_for_another_ones_idle_fiber() {
     let _watchdog = watch();
@@ -246,7 +250,8 @@ fn at_the_limit_jobs_go_on_but_none_starts() {
         let started = Arc::new(AtomicUsize::new(0));
         let passed = Arc::new(AtomicUsize::new(0));
         let stalls = Arc::new(AtomicUsize::new(0));
-        // The hook opens the next gate. It runs on a worker, so nobody takes the opening of a gate for a stall.
+        // The hook opens the next gate. It runs on a worker, so nobody takes the opening of a gate
+        // for a stall.
         let on_stall = {
             let (gates, started) = (Arc::clone(&gates), Arc::clone(&started));
             let (passed, stalls) = (Arc::clone(&passed), Arc::clone(&stalls));

@@ -1,4 +1,5 @@
-//! Idle is free: with nothing to do no worker runs. A binary of one test, because it looks at all threads of the process.
+//! Idle is free: with nothing to do no worker runs. A binary of one test, because it looks at all
+//! threads of the process.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Jobs that meet at a `std::sync::Barrier`, with as many workers as parties: each must be started although all
-//! others hold their workers.
+//! Jobs that meet at a `std::sync::Barrier`, with as many workers as parties: each must be started
+//! although all others hold their workers.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -207,7 +207,8 @@ fn by_condvar(_holders: usize) -> Hold {
     }
 }
 
-/// All workers but one are held while the parties are started; they become idle when the first party waits for them.
+/// All workers but one are held while the parties are started; they become idle when the first
+/// party waits for them.
 fn meet_when_workers_become_idle(
     jobs: &JobSystem,
     parties: usize,

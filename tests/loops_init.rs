@@ -1,4 +1,5 @@
-//! The pieces of a loop, seen through their states: how large they are, who has them, in which tree they are reduced.
+//! The pieces of a loop, seen through their states: how large they are, who has them, in which tree
+//! they are reduced.
 #![forbid(unsafe_code)]
 
 mod common;

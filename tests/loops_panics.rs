@@ -1,4 +1,5 @@
-//! A panic in a loop: it reaches the caller when all borrows have ended, and nothing runs or is dropped twice.
+//! A panic in a loop: it reaches the caller when all borrows have ended, and nothing runs or is
+//! dropped twice.
 #![forbid(unsafe_code)]
 
 mod common;

@@ -2,8 +2,8 @@
 //!
 //! A suspended fiber that will never have to go on where it stopped can be *emptied*: its stack is
 //! taken from under it, and no frame of it runs again, neither by going on nor by unwinding. The
-//! header stays where it is, because the worker that made the fiber knows it by its address, and can
-//! be given another stack: then it is a fiber that has not started.
+//! header stays where it is, because the worker that made the fiber knows it by its address, and
+//! can be given another stack: then it is a fiber that has not started.
 
 use std::ptr::NonNull;
 

@@ -20,7 +20,8 @@ type Gate<P> = Yielder<(NonNull<Fiber<P>>, <P as Protocol>::Resume), <P as Proto
 
 /// One stack that can be entered and left.
 pub(super) struct Switch<P: Protocol> {
-    /// Reached only by the thread that holds the right to resume. Gone when the stack has been taken.
+    /// Reached only by the thread that holds the right to resume. Gone when the stack has been
+    /// taken.
     coroutine: UnsafeCell<ManuallyDrop<Body<P>>>,
     /// The way out; written by the fiber when it starts, read only by the fiber.
     yielder: Cell<*const Gate<P>>,

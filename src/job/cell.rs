@@ -8,8 +8,8 @@
 //!     ^ JobRef, in a queue             ^ JobHandle<T>
 //! ```
 //!
-//! A cell is a slot (`slots`). Two parties share it: the job, which is run once, and the handle. The
-//! word of `done` settles who frees it:
+//! A cell is a slot (`slots`). Two parties share it: the job, which is run once, and the handle.
+//! The word of `done` settles who frees it:
 //!
 //! | the job ends: `close()` | the handle goes: `mark()` | frees the cell |
 //! |---|---|---|
@@ -20,8 +20,8 @@
 //! before it closes need not close: nobody else has the cell then.
 //!
 //! `body` and `ties` are the job's until `done` is closed or marked: first the closure, which it
-//! moves out before it calls it, then nothing, then the result. After that the result is the handle's.
-//! `header`, `spawned_at` and `details` are constant.
+//! moves out before it calls it, then nothing, then the result. After that the result is the
+//! handle's. `header`, `spawned_at` and `details` are constant.
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;

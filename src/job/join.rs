@@ -61,8 +61,8 @@ impl Context<'_> {
 
     /// `join` for a caller that knows better what is waited for, and where.
     ///
-    /// Not inlined: in a recursion one function must be called, and if it is this one, the compiler inlines the
-    /// caller's own into the halves, and a half that has nothing to do costs no call.
+    /// Not inlined: in a recursion one function must be called, and if it is this one, the compiler
+    /// inlines the caller's own into the halves, and a half that has nothing to do costs no call.
     #[inline(never)]
     pub(super) fn join_at<W: Awaited, A, B>(
         &self,

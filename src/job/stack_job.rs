@@ -15,8 +15,8 @@ use crate::wait::{Patience, Site, ThreadWaiter, WaitList, Waiter, Wake};
 
 /// `repr(C)`: a pointer to the header is a pointer to the job.
 ///
-/// `closure` is there until the job is run or taken back, and belongs to the holder of the `JobRef`.
-/// `result` is there when `done` is closed.
+/// `closure` is there until the job is run or taken back, and belongs to the holder of the
+/// `JobRef`. `result` is there when `done` is closed.
 #[repr(C)]
 pub(super) struct StackJob<R, F> {
     header: JobHeader,

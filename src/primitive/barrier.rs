@@ -10,10 +10,10 @@
 //! [`is_asymmetric`] be true. Then either everything before `L` is visible after `H`, or everything
 //! before `H` is visible after `L`. Between two threads that say `heavy` it is a `SeqCst` fence.
 //!
-//! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and where
-//! the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies on it
-//! takes another way. `--cfg rustfiber_eager` makes it false everywhere, for tests. In a model both
-//! are `SeqCst` fences.
+//! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and
+//! where the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies
+//! on it takes another way. `--cfg rustfiber_eager` makes it false everywhere, for tests. In a
+//! model both are `SeqCst` fences.
 
 pub(crate) use imp::{heavy, is_asymmetric, light};
 

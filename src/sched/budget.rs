@@ -61,8 +61,8 @@ impl FiberBudget {
     /// Whether a worker may sleep for want of a fiber.
     #[inline]
     pub(super) fn is_short(&self) -> bool {
-        // SeqCst: comes after the exchange that has put a fiber on the shelf. Either `fall_short` is
-        // seen here, or the fiber by whoever looks at the shelf after `fall_short`.
+        // SeqCst: comes after the exchange that has put a fiber on the shelf. Either `fall_short`
+        // is seen here, or the fiber by whoever looks at the shelf after `fall_short`.
         self.short.load(Ordering::SeqCst)
     }
 

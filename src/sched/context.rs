@@ -1,11 +1,11 @@
 //! The context of a job: the only way to stop a fiber.
 //!
-//! **Inlined switches.** A switch is a return on one stack and a call on the other, and the processor
-//! predicts it when calls and returns pair. A function of its own around it would cost two
-//! mispredicted returns, several times the switch. So waits and yields are inlined into the job
-//! that says them. The compiler may then keep a thread-local's address in that job's frame across the
-//! switch, as it may anyway, and it stays right, because a fiber never changes its thread. With the
-//! feature `migration` it may, and the switch stands in a function of its own, so that at least
+//! **Inlined switches.** A switch is a return on one stack and a call on the other, and the
+//! processor predicts it when calls and returns pair. A function of its own around it would cost
+//! two mispredicted returns, several times the switch. So waits and yields are inlined into the job
+//! that says them. The compiler may then keep a thread-local's address in that job's frame across
+//! the switch, as it may anyway, and it stays right, because a fiber never changes its thread. With
+//! the feature `migration` it may, and the switch stands in a function of its own, so that at least
 //! nothing of the library is merged across it.
 
 use std::fmt;

@@ -19,8 +19,8 @@
 //!
 //! **An owner pushes to its deque** (`deque`, "What a push tells").
 //! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
-//! - O2. Else it raises `limit` by a swap, and asks whether anybody searches or any starter sleeps. If
-//!   not it is done. (All SeqCst, which does what a fence in between would do.)
+//! - O2. Else it raises `limit` by a swap, and asks whether anybody searches or any starter sleeps.
+//!   If not it is done. (All SeqCst, which does what a fence in between would do.)
 //! - O3. Else it makes jobs public, if none are, and goes on with P3.
 //!
 //! **Pushes are parted** by who is about to take a last look.
@@ -30,8 +30,8 @@
 //!
 //! **A worker claims another's job**, or finds anything as the searcher.
 //! - C1. If it held `searching` it unsets it. `fence(SeqCst)`.
-//! - C2. If a starter sleeps and nobody searches: L1 to L3, it looks at all queues, and if there are
-//!   jobs goes on with P3.
+//! - C2. If a starter sleeps and nobody searches: L1 to L3, it looks at all queues, and if there
+//!   are jobs goes on with P3.
 //!
 //! **A worker falls asleep.**
 //! - S1. If it held `searching` it unsets it.
@@ -46,21 +46,22 @@
 //!
 //! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps
 //! for ever, and that a job stays where it is. Call the look of S4, and that of C2, a *last look*;
-//! T's own is one. Let E be the last of them all. Whoever holds `searching` lets go of it by one of these:
-//! it falls asleep, which is a last look; it has found something, and comes to C2, which is a last
-//! look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E nobody gets
-//! to hold `searching` any more, and nobody holds it at E.
+//! T's own is one. Let E be the last of them all. Whoever holds `searching` lets go of it by one of
+//! these: it falls asleep, which is a last look; it has found something, and comes to C2, which is
+//! a last look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E
+//! nobody gets to hold `searching` any more, and nobody holds it at E.
 //!
-//! - *E sees the job.* If E was an S4, its worker searches at S6; if it was a C2, it goes on with P3,
-//!   and sees T's bit. In both cases somebody searches after E.
+//! - *E sees the job.* If E was an S4, its worker searches at S6; if it was a C2, it goes on with
+//!   P3, and sees T's bit. In both cases somebody searches after E.
 //! - *It was injected, and E does not see it.* Then P2 comes after E's fence, P3 sees T's bit, and
 //!   somebody searches after E.
-//! - *It was pushed, and E does not see it.* If its O1 found `limit` lowered, its O2 comes after E's fence
-//!   (or E had seen the job), sees T's bit, and by O3 somebody searches after E. If not, there are two cases.
-//!   Either the owner had raised `limit` after E had lowered it, or found it lowered: that raise's O2 saw T's bit by the same argument, and
-//!   somebody searches after E. Or this push did not see the lowering yet. Then the `heavy` that belongs
-//!   to the lowering came after the push's `light`, and the last look after that `heavy`, be it E's or
-//!   another's, saw the job: E's did not, and there is none after it.
+//! - *It was pushed, and E does not see it.* If O1 found `limit` lowered, then O2 comes after E's
+//!   fence (or E would have seen the job), sees T's bit, and by O3 somebody searches after E. If O1
+//!   did not, either the owner had raised `limit` after it was found or made low for E: then that
+//!   raise's O2 comes after E's fence, sees T's bit, and somebody searches after E. Or the push did
+//!   not see the lowering yet: then the `heavy` that follows the lowering came after the push's
+//!   `light` and made the job visible to all looks from then on. The look that belongs to it is E
+//!   or an earlier one, so E has seen the job after all.
 //!
 //! **No fiber is left in an inbox.** A waker pushes to the inbox, does `fence(SeqCst)`, and clears
 //! the home's bit if it is set: by the same argument it sees the bit or S4 sees the fiber.
@@ -75,8 +76,8 @@ use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ord
 use crate::primitive::{barrier, thread};
 use crate::wait::SpinLock;
 
-/// L1 to L3: parts the pushes of these owners. Those before are visible from now on, and those after
-/// look up who wants jobs.
+/// L1 to L3: parts the pushes of these owners. Those before are visible from now on, and those
+/// after look up who wants jobs.
 pub(crate) fn part_pushes<'a, T: Word + 'a>(owners: impl Iterator<Item = &'a Stealer<T>>) {
     // SeqCst: pairs with the swap in an owner's `look_up`.
     fence(Ordering::SeqCst);
@@ -138,8 +139,8 @@ impl Idle {
         self.beds[worker].thread.with(|thread| *thread = Some(this));
     }
 
-    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs, and says whether
-    /// it did.
+    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs, and says
+    /// whether it did.
     #[inline]
     pub(crate) fn notify_one(&self) -> bool {
         // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
@@ -151,8 +152,8 @@ impl Idle {
     /// O2: whether anybody looks or sleeps for jobs.
     #[inline]
     pub(crate) fn wants_jobs(&self) -> bool {
-        // SeqCst: comes after the owner's swap of its limit. Either the bit or the flag is seen here, or
-        // that swap by who has set it and said `fence`, and so the push before it.
+        // SeqCst: comes after the owner's swap of its limit. Either the bit or the flag is seen
+        // here, or that swap by who has set it and said `fence`, and so the push before it.
         self.searching.load(Ordering::SeqCst) || self.starters.any(Ordering::SeqCst)
     }
 
@@ -162,7 +163,8 @@ impl Idle {
         self.starters.any(Ordering::Relaxed) && !self.searching.load(Ordering::Relaxed)
     }
 
-    /// C1 and C2: the caller has taken something, and others may have relied on it to come for more.
+    /// C1 and C2: the caller has taken something, and others may have relied on it to come for
+    /// more.
     pub(crate) fn pass_on(&self, part_pushes: impl FnOnce(), has_more: impl FnOnce() -> bool) {
         // SeqCst: pairs with the fence in `fall_asleep`.
         fence(Ordering::SeqCst);

@@ -9,27 +9,27 @@
 //! 2. It creates one, if there are fewer than were seen to wait at once, and one for each worker.
 //!    What waits is under way, so the bound holds.
 //! 3. It takes one from another's shelf, *empties* it, and makes a new one: their number stays.
-//! 4. It creates one, if since it began no fiber has been created and nothing put on any shelf. Then
-//!    there was an instant at which all shelves were empty: each fiber had a job, or was the one that
-//!    its worker ran, and this worker ran none. So there were no more fibers than jobs under way, and
-//!    one for each *other* worker.
+//! 4. It creates one, if since it began no fiber has been created and nothing put on any shelf.
+//!    Then there was an instant at which all shelves were empty: each fiber had a job, or was the
+//!    one that its worker ran, and this worker ran none. So there were no more fibers than jobs
+//!    under way, and one for each *other* worker.
 //!
 //! The second step is not needed for the bound. Without it workers would take the last idle fiber
 //! from each other again and again.
 //!
 //! **Emptying.** An idle fiber stands in `Jobs::body`, in `suspend`, below which there are only the
 //! frames of the body and of `corosensei`. They own nothing: the guard against unwinding says
-//! something when it is dropped and does nothing else, the job has been run, and what the fiber said
-//! has been moved out. So its stack can be taken from under it by any thread that has the right to
-//! resume it, though only its home could resume it: no frame of it runs again, so nothing of what
-//! its home's thread-locals lent is used elsewhere. The header stays with the home, whose list for
-//! the census knows it, and serves for the next fiber there.
+//! something when it is dropped and does nothing else, the job has been run, and what the fiber
+//! said has been moved out. So its stack can be taken from under it by any thread that has the
+//! right to resume it, though only its home could resume it: no frame of it runs again, so nothing
+//! of what its home's thread-locals lent is used elsewhere. The header stays with the home, whose
+//! list for the census knows it, and serves for the next fiber there.
 //!
 //! **The limit.** One fiber of each worker is set aside for it, the others are paid from what is
-//! spare. Who has one fiber has the one that is set aside; who has more pays for the others. A fiber
-//! that changes hands takes what was paid for it along. The one that is set aside is given away only
-//! against a spare one, and its worker may then create another. So `max_fibers` never leaves a
-//! worker without a fiber whose jobs have all ended.
+//! spare. Who has one fiber has the one that is set aside; who has more pays for the others. A
+//! fiber that changes hands takes what was paid for it along. The one that is set aside is given
+//! away only against a spare one, and its worker may then create another. So `max_fibers` never
+//! leaves a worker without a fiber whose jobs have all ended.
 //!
 //! A worker that finds no fiber sleeps as one that can only resume. Whoever puts a second fiber on
 //! its shelf wakes one of them, once anybody has ever come to that (`FiberBudget::is_short`).
@@ -273,7 +273,8 @@ impl Worker {
             return None;
         }
         if other.homed() == 0 {
-            // That worker may have found its shelf empty meanwhile, and now it may create its first.
+            // That worker may have found its shelf empty meanwhile, and now it may create its
+            // first.
             self.shared.idle.wake(index);
         }
         // The stack goes back to the arena, which makes it ready for its next use.

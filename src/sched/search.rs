@@ -9,8 +9,8 @@ use super::trace;
 use super::worker::{Next, Worker};
 use crate::wait::Spin;
 
-/// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an owner that calls
-/// the library makes jobs public by itself.
+/// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an
+/// owner that calls the library makes jobs public by itself.
 const FORCE_AFTER: u32 = 4;
 
 impl Worker {
@@ -83,8 +83,8 @@ impl Worker {
         }
     }
 
-    /// Becomes the searcher. Whoever is may have found something just now: two workers whose fibers wake
-    /// each other in turn would otherwise sleep in turn.
+    /// Becomes the searcher. Whoever is may have found something just now: two workers whose fibers
+    /// wake each other in turn would otherwise sleep in turn.
     fn try_search_for_a_moment(&self) -> bool {
         let mut spin = Spin::moment();
         loop {
@@ -171,8 +171,8 @@ impl Worker {
         shared.idle.pass_on(|| shared.part_pushes(), has_more);
     }
 
-    /// Takes the oldest public job of another worker. `None` means that no deque had one when it was
-    /// looked at: a lost race is tried again.
+    /// Takes the oldest public job of another worker. `None` means that no deque had one when it
+    /// was looked at: a lost race is tried again.
     pub(super) fn steal(&self) -> Option<JobRef> {
         let remotes = &self.shared.remotes;
         for victim in self.others() {

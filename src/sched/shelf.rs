@@ -4,14 +4,14 @@
 //!  warm:  the fiber that stopped last        rest: the others, under a lock
 //! ```
 //!
-//! The worker puts and takes; another worker that needs a fiber takes one too, and *empties* it (see
-//! `runner`), since a fiber that has started must not go on elsewhere. In the common case one
+//! The worker puts and takes; another worker that needs a fiber takes one too, and *empties* it
+//! (see `runner`), since a fiber that has started must not go on elsewhere. In the common case one
 //! exchange puts a fiber and one takes it.
 //!
-//! **What each shows.** `puts` counts what the worker has put, before it can be found: whoever finds
-//! all shelves empty, and all `puts` as before, knows an instant at which all were empty. `homed` is
-//! the number of fibers that the worker has, wherever they are: the worker adds to it, and whoever
-//! takes one away subtracts.
+//! **What each shows.** `puts` counts what the worker has put, before it can be found: whoever
+//! finds all shelves empty, and all `puts` as before, knows an instant at which all were empty.
+//! `homed` is the number of fibers that the worker has, wherever they are: the worker adds to it,
+//! and whoever takes one away subtracts.
 
 use std::ptr::{self, NonNull};
 

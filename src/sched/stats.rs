@@ -128,9 +128,9 @@ impl StatCells {
 pub struct Stats {
     /// One entry a worker.
     pub workers: Vec<WorkerStats>,
-    /// The most fibers, that is, stacks that there have been at once. A fiber is reused when its job
-    /// has ended, and its stack when another worker needs one, so there are no more of them than
-    /// jobs that had started and not ended at one time, and one for each worker.
+    /// The most fibers, that is, stacks that there have been at once. A fiber is reused when its
+    /// job has ended, and its stack when another worker needs one, so there are no more of them
+    /// than jobs that had started and not ended at one time, and one for each worker.
     pub fibers: usize,
 }
 

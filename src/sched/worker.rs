@@ -223,8 +223,8 @@ impl Worker {
         );
     }
 
-    /// Starts a job on a runner. There was one (`has_runner`), but another worker may have taken it:
-    /// then the job waits for one, where everybody can take it.
+    /// Starts a job on a runner. There was one (`has_runner`), but another worker may have taken
+    /// it: then the job waits for one, where everybody can take it.
     pub(super) fn start(&self, job: JobRef) {
         let Some(runner) = self.take_runner() else {
             return self.spawn(job);
@@ -287,8 +287,8 @@ impl Worker {
         }
     }
 
-    /// Calls `f` if nobody but this worker can reach this job, which has not started, and keeps it so
-    /// meanwhile; says whether it did. It knows that only of the job that was spawned last.
+    /// Calls `f` if nobody but this worker can reach this job, which has not started, and keeps it
+    /// so meanwhile; says whether it did. It knows that only of the job that was spawned last.
     #[inline]
     pub(crate) fn while_unshared(&self, job: NonNull<super::JobHeader>, f: impl FnOnce()) -> bool {
         let (done, pushed) = self.deque.while_private(job.as_ptr().cast(), f);

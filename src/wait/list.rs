@@ -27,9 +27,10 @@
 //! node and sweeps: it detaches all, keeps the ones that leave or are satisfied, and pushes
 //! the rest back. There is one sweeper at a time. A second one does not wait: it sets
 //! `AGAIN`, and the first looks once more before it ends, so the flagged node is taken out
-//! on its behalf. A waker that closes the list while a sweeper holds nodes takes what is in the list
-//! and sets `PASSED`; the sweeper then knows that what it holds has been signalled, and returns it
-//! as such. Only the sweeper leaves these phases, so it can't take another's sweep for its own.
+//! on its behalf. A waker that closes the list while a sweeper holds nodes takes what is in the
+//! list and sets `PASSED`; the sweeper then knows that what it holds has been signalled, and
+//! returns it as such. Only the sweeper leaves these phases, so it can't take another's sweep for
+//! its own.
 //!
 //! **Taking.** The waker of a list that stays open takes all too, but some of them may have come
 //! after what it wakes for. Each node carries its *wish*, which says by what it is satisfied. The
@@ -290,8 +291,8 @@ impl WaitList {
     }
 
     /// Takes out the nodes that are leaving or satisfied by `look()`, which is asked anew in each
-    /// pass. When another sweep is under way, that one does it instead, so all sweeps of a list must
-    /// look at the same things.
+    /// pass. When another sweep is under way, that one does it instead, so all sweeps of a list
+    /// must look at the same things.
     pub(crate) fn sweep(&self, mut look: impl FnMut() -> Reached) -> Swept {
         let mut swept = Swept {
             signalled: Chain::EMPTY,

@@ -80,9 +80,9 @@ impl Wish {
 
 /// One waiter in one list.
 ///
-/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` and `wish`
-/// are what the primitive wants to know of the waiter (a channel's slot, what a counter must reach);
-/// they are written before the node is registered and constant from then on.
+/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` and
+/// `wish` are what the primitive wants to know of the waiter (a channel's slot, what a counter must
+/// reach); they are written before the node is registered and constant from then on.
 #[derive(Debug)]
 #[repr(align(16))] // four tag bits for the word of `WaitList`
 pub(crate) struct WaitNode {

@@ -2,8 +2,8 @@
 
 /// Two positions in one word, so that they change together: the low halves of `split` and `guard`.
 ///
-/// A half is compared with a position that is known to be less than 2^31 away (a deque is never that
-/// long), so halves that wrap around compare like positions.
+/// A half is compared with a position that is known to be less than 2^31 away (a deque is never
+/// that long), so halves that wrap around compare like positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds(pub(super) u64);
 

@@ -46,7 +46,8 @@ impl Slots {
     /// The buffer is valid for `'a`.
     #[inline(always)]
     pub(super) unsafe fn at<'a>(self, position: isize) -> &'a AtomicPtr<()> {
-        // SAFETY: the capacity is a power of two (`allocate`), so the mask keeps the index below it.
+        // SAFETY: the capacity is a power of two (`allocate`), so the mask keeps the index below
+        // it.
         unsafe { &*self.first.add(position as usize & self.mask) }
     }
 

@@ -72,12 +72,14 @@ impl<T: Word> Owner<T> {
     }
 
     /// After a push that said `Look`: makes room for the next one, and asks `is_wanted` whether
-    /// anybody looks or sleeps for jobs. If so, makes some public if none are, and returns true: the
-    /// caller sees to it that somebody comes. Pushes look up no more until `limit` is lowered again.
+    /// anybody looks or sleeps for jobs. If so, makes some public if none are, and returns true:
+    /// the caller sees to it that somebody comes. Pushes look up no more until `limit` is lowered
+    /// again.
     ///
     /// # Memory ordering
     ///
-    /// `is_wanted` loads with SeqCst, or a fence: either it sees who wants jobs, or that one sees the push.
+    /// `is_wanted` loads with SeqCst, or a fence: either it sees who wants jobs, or that one sees
+    /// the push.
     pub(crate) fn look_up(&self, is_wanted: impl FnOnce() -> bool) -> bool {
         self.make_room();
         let is_wanted = is_wanted();
@@ -112,8 +114,8 @@ impl<T: Word> Owner<T> {
         self.take_newest(newest, raw)
     }
 
-    /// Calls `f` while no thief can take the newest element, if it is private and its word is this one; says
-    /// whether it was. It is a pop and a push, so the caller looks up like after a push.
+    /// Calls `f` while no thief can take the newest element, if it is private and its word is this
+    /// one; says whether it was. It is a pop and a push, so the caller looks up like after a push.
     #[inline]
     pub(crate) fn while_private(&self, expected: *mut (), f: impl FnOnce()) -> (bool, Pushed) {
         let bottom = self.bottom();
@@ -184,19 +186,21 @@ impl<T: Word> Owner<T> {
         // Release: as in `push`; a later value must carry on what an earlier one has published.
         self.shared.bottom.store(newest, Release);
         barrier::light();
-        // Relaxed: step 8 is about visibility alone, and what `guard` keeps away is the owner's own.
+        // Relaxed: step 8 is about visibility alone, and what `guard` keeps away is the owner's
+        // own.
         let bounds = Bounds(self.shared.open.bounds.load(Relaxed));
         if bounds.leaves_to_owner(newest) || self.take_public(newest) {
-            // SAFETY: `raw` is the element at `newest`, and its only taker is this call: by step 8, or
-            // by what `take_public` found.
+            // SAFETY: `raw` is the element at `newest`, and its only taker is this call: by step 8,
+            // or by what `take_public` found.
             Some(unsafe { T::from_raw(raw) })
         } else {
             None
         }
     }
 
-    /// Settles who has the newest element, which is public or about to be; `bottom` is lowered to it
-    /// already. Makes half of the public elements private again, since the owner has run out of those.
+    /// Settles who has the newest element, which is public or about to be; `bottom` is lowered to
+    /// it already. Makes half of the public elements private again, since the owner has run out of
+    /// those.
     #[cold]
     #[inline(never)]
     fn take_public(&self, newest: isize) -> bool {
@@ -305,8 +309,8 @@ impl<T: Word> Owner<T> {
         } else {
             top.wrapping_add_unsigned(self.capacity())
         };
-        // SeqCst: see "Memory ordering" of `look_up`. And Acquire: pairs with the Release of who has
-        // lowered it.
+        // SeqCst: see "Memory ordering" of `look_up`. And Acquire: pairs with the Release of who
+        // has lowered it.
         self.shared.open.limit.swap(limit, SeqCst);
         seq_cst_in_model();
     }
@@ -323,8 +327,8 @@ impl<T: Word> Owner<T> {
     /// Moves all elements to a buffer of twice the size.
     fn grow(&self, top: isize, bottom: isize) {
         let capacity = 2 * self.capacity();
-        // Halves of positions must tell which is further (`Bounds`). A panic would leave the frame that
-        // the newest job lies in.
+        // Halves of positions must tell which is further (`Bounds`). A panic would leave the frame
+        // that the newest job lies in.
         if capacity > MOST_SLOTS {
             abort(format_args!("more than 2^27 unstarted jobs on one worker"));
         }

@@ -93,7 +93,8 @@ impl<T: Word> Stealer<T> {
             return true;
         }
         barrier::heavy();
-        // Acquire: pairs with the Release in `push` and `pop`: the slots below `bottom` are written.
+        // Acquire: pairs with the Release in `push` and `pop`: the slots below `bottom` are
+        // written.
         let bottom = self.shared.bottom.load(Acquire);
         let surplus = wanted.wrapping_sub(bottom).max(0);
         let end = wanted.wrapping_sub(surplus);
@@ -121,13 +122,13 @@ impl<T: Word> Stealer<T> {
 
     /// Lets every push look up from now on, until the owner raises `limit` again; says whether that
     /// has changed anything. If so, pushes are parted by a `heavy` that follows, into those
-    /// that are visible and those that look up. If not, somebody else does that or has done it, and the
-    /// owner has looked up at every push since.
+    /// that are visible and those that look up. If not, somebody else does that or has done it, and
+    /// the owner has looked up at every push since.
     pub(crate) fn call_owner_always(&self) -> bool {
         let limit = &self.shared.open.limit;
         let low = self.shared.top.load(Relaxed).wrapping_sub(DEEP);
-        // Half the depth tells it from a `limit` that is low for any other reason, and that `top` has passed
-        // since.
+        // Half the depth tells it from a `limit` that is low for any other reason, and that `top`
+        // has passed since.
         if limit.load(Relaxed).wrapping_sub(low) < DEEP / 2 {
             return false;
         }

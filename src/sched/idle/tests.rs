@@ -79,8 +79,8 @@ mod model {
     use crate::primitive::Arc;
     use crate::wait::testing::explore;
 
-    /// Workers with a queue of jobs and one inbox. Both are counts without any order of their own: what a
-    /// sleeper or a waker must see, it sees by the protocol.
+    /// Workers with a queue of jobs and one inbox. Both are counts without any order of their own:
+    /// what a sleeper or a waker must see, it sees by the protocol.
     struct System {
         idle: Idle,
         jobs: AtomicUsize,
@@ -180,7 +180,8 @@ mod model {
             Some(job)
         }
 
-        /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has ended once.
+        /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has
+        /// ended once.
         fn is_at_rest(&self) {
             assert!(!self.idle.searching.load(Ordering::Relaxed));
             assert!(!self.idle.starters.any(Ordering::Relaxed));
@@ -282,8 +283,8 @@ mod model {
         sleeper
     }
 
-    /// Each worker takes one job and is lost for the other one: who had the search must pass it on, whether
-    /// it finds a job as the searcher or when it was about to sleep.
+    /// Each worker takes one job and is lost for the other one: who had the search must pass it on,
+    /// whether it finds a job as the searcher or when it was about to sleep.
     #[test]
     fn loom_searcher_that_found_wakes_the_next() {
         explore(2, || {
@@ -375,7 +376,8 @@ mod model {
         });
     }
 
-    /// What is read between two equal numbers of wakes, while everybody sleeps, belongs together: nobody runs.
+    /// What is read between two equal numbers of wakes, while everybody sleeps, belongs together:
+    /// nobody runs.
     #[test]
     fn loom_everyone_sleeps_means_that_nobody_runs() {
         explore(3, || {
@@ -503,8 +505,8 @@ mod model {
             }
         }
 
-        /// One worker takes all jobs. Two would be worth a model, too, but then one may spin while the other
-        /// forces, and `loom` lets it do so for ever.
+        /// One worker takes all jobs. Two would be worth a model, too, but then one may spin while
+        /// the other forces, and `loom` lets it do so for ever.
         fn explore_pushes(preemptions: usize, jobs: usize) {
             explore(preemptions, move || {
                 let (owner, stealer) = deque();

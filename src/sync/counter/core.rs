@@ -42,16 +42,17 @@
 //! the first decrement to zero, which therefore is a Z1: the waiter is due, and remains so. Each
 //! step on the list is an exchange of its word. If R1 comes after the detach of Z3, it sees Z1, and
 //! R2 takes the node out. If it comes before, the node is in the list then, or in the hands of
-//! another waker or of a sweeper. A waker that puts it back looks at the number after that, and sees
-//! Z1 if the detach of Z3 has missed the node. A sweeper is told to look again, and sees Z1, too.
+//! another waker or of a sweeper. A waker that puts it back looks at the number after that, and
+//! sees Z1 if the detach of Z3 has missed the node. A sweeper is told to look again, and sees Z1,
+//! too.
 //!
 //! *Nobody waits for anybody.* A waker that stops between Z1 and Z3 delays those that it is to
 //! wake, and nobody else: others register, cross zero and are woken meanwhile.
 //!
 //! **Counting crossings.** The state has room for the lowest bits of their number; all of it is
-//! needed, because any number of them may pass while one thread takes a step. `settled` has 64 bits,
-//! and lags by the threads that are between Z1 and Z2. So a reader takes `settled`, then the state,
-//! then `settled` again. The true number at the middle reading is
+//! needed, because any number of them may pass while one thread takes a step. `settled` has 64
+//! bits, and lags by the threads that are between Z1 and Z2. So a reader takes `settled`, then the
+//! state, then `settled` again. The true number at the middle reading is
 //! - at least the first reading: each Z2 that it has seen came after a Z1;
 //! - at most the last one and one for each thread that is between Z1 and Z2: what such a thread has
 //!   settled before its last Z1 is seen, if that Z1 is;
@@ -192,8 +193,8 @@ impl Core {
         }
     }
 
-    /// C1 and C2: announces a waiter for `level`; returns the crossings that there were before. `None`:
-    /// the count is low enough.
+    /// C1 and C2: announces a waiter for `level`; returns the crossings that there were before.
+    /// `None`: the count is low enough.
     pub(super) fn arrive(&self, level: u32) -> Option<u64> {
         let level = u64::from(level);
         let flags = if level == 0 {

@@ -68,7 +68,8 @@ mod plain {
         }
     }
 
-    /// A waiter that has called and does not stand in the list yet, for more crossings than the state can tell apart.
+    /// A waiter that has called and does not stand in the list yet, for more crossings than the
+    /// state can tell apart.
     #[test]
     fn no_number_of_zeros_hides_one() {
         let counter = Counter::new();
@@ -103,8 +104,8 @@ mod plain {
         assert_eq!(probe.outcome(), Some(Wake::Signalled));
     }
 
-    /// A thread wakes one waiter; another waiter calls as soon as that one's zero is over, and a third thread makes the
-    /// next zero come and go at once.
+    /// A thread wakes one waiter; another waiter calls as soon as that one's zero is over, and a
+    /// third thread makes the next zero come and go at once.
     #[test]
     fn stress_zeros_during_anothers_wake() {
         const ROUNDS: u32 = if cfg!(debug_assertions) { 500 } else { 5000 };

@@ -278,7 +278,8 @@ mod model {
         });
     }
 
-    /// Signal before, during and after the registration. A waiter that is refused sees what came before the close.
+    /// Signal before, during and after the registration. A waiter that is refused sees what came
+    /// before the close.
     #[test]
     fn loom_push_against_close() {
         struct Gate {
@@ -331,8 +332,8 @@ mod model {
         });
     }
 
-    /// The last touch, and who frees a job's cell: one of the two sides finds the other one gone, sees all that it did
-    /// there, and frees it.
+    /// The last touch, and who frees a job's cell: one of the two sides finds the other one gone,
+    /// sees all that it did there, and frees it.
     #[test]
     fn loom_mark_against_close() {
         struct Cell {
@@ -383,8 +384,8 @@ mod model {
         });
     }
 
-    /// Who comes after what a waker wakes for, and before it takes the nodes, stays in the list, and is woken by the next
-    /// waker, also when that one finds it in the hands of the first.
+    /// Who comes after what a waker wakes for, and before it takes the nodes, stays in the list,
+    /// and is woken by the next waker, also when that one finds it in the hands of the first.
     #[test]
     fn loom_late_waiter_between_two_wakers() {
         explore(3, || {
@@ -408,7 +409,8 @@ mod model {
         });
     }
 
-    /// Who leaves while a waker has it in hand, because it came too late for that waker, is taken out.
+    /// Who leaves while a waker has it in hand, because it came too late for that waker, is taken
+    /// out.
     #[test]
     fn loom_late_waiter_leaves() {
         explore(None, || {
@@ -501,7 +503,8 @@ mod model {
         });
     }
 
-    /// Who comes after the waker, and leaves at once, is taken out by a sweeper that the waker has passed.
+    /// Who comes after the waker, and leaves at once, is taken out by a sweeper that the waker has
+    /// passed.
     #[test]
     fn loom_leave_after_take_all_during_a_sweep() {
         explore(None, || {

@@ -86,7 +86,8 @@ mod model {
         Arc::new(([Gate::new(), Gate::new()], Evidence::new()))
     }
 
-    /// The waiters are threads of their own: `loom` can't bear that a thread is unparked while it joins another.
+    /// The waiters are threads of their own: `loom` can't bear that a thread is unparked while it
+    /// joins another.
     fn waiter(
         gates: &Gates,
         wait: impl FnOnce(&[Gate; 2], &Evidence) + 'static,

@@ -222,7 +222,8 @@ fn loom_crossing_does_not_wake_who_comes_after_it() {
     });
 }
 
-/// The sweep of one that finds the level low enough when it registers does not keep others from being woken.
+/// The sweep of one that finds the level low enough when it registers does not keep others from
+/// being woken.
 #[test]
 fn loom_two_register_for_a_level_against_done() {
     explore_blocks(2, || {
@@ -300,7 +301,8 @@ fn loom_wait_until_against_done() {
     });
 }
 
-/// The sweep for a level against the crossing: the sweeper holds nodes that the waker must not miss.
+/// The sweep for a level against the crossing: the sweeper holds nodes that the waker must not
+/// miss.
 #[test]
 fn loom_level_sweep_against_crossing() {
     explore_blocks(None, || {

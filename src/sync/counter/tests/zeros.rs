@@ -1,11 +1,13 @@
-//! Models of zeros that come and go around a wait: it is ended by each since its call, and by none before.
+//! Models of zeros that come and go around a wait: it is ended by each since its call, and by none
+//! before.
 
 use super::model::*;
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::wait::testing::Probe;
 
-/// A call after a crossing is not ended by it, and one from before is, when the bits that the state has for crossings overflow meanwhile.
+/// A call after a crossing is not ended by it, and one from before is, when the bits that the state
+/// has for crossings overflow meanwhile.
 #[test]
 fn loom_crossings_overflow() {
     explore_blocks(3, || {
@@ -30,8 +32,8 @@ fn loom_crossings_overflow() {
     });
 }
 
-/// A call in the middle of another's wake is ended by the next zero, also by one that is over before the waiter stands
-/// in the list, and before that wake is over.
+/// A call in the middle of another's wake is ended by the next zero, also by one that is over
+/// before the waiter stands in the list, and before that wake is over.
 #[test]
 fn loom_zero_that_comes_and_goes_during_anothers_wake() {
     explore_blocks(3, || {
@@ -60,7 +62,8 @@ fn loom_zero_that_comes_and_goes_during_anothers_wake() {
     });
 }
 
-/// The same, but the zero comes when the waiter stands in the list, or in the hands of the first waker.
+/// The same, but the zero comes when the waiter stands in the list, or in the hands of the first
+/// waker.
 #[test]
 fn loom_zero_that_comes_and_goes_while_a_late_waiter_is_put_back() {
     explore_blocks(3, || {
@@ -88,7 +91,8 @@ fn loom_zero_that_comes_and_goes_while_a_late_waiter_is_put_back() {
     });
 }
 
-/// A late waiter in the hands of who sweeps for a level is not woken by a waker that goes by for an earlier zero.
+/// A late waiter in the hands of who sweeps for a level is not woken by a waker that goes by for an
+/// earlier zero.
 #[test]
 fn loom_late_waiter_in_a_sweep() {
     explore_blocks(3, || {
