@@ -112,7 +112,7 @@ impl<'f> Context<'f> {
     ///
     /// # Panics
     /// If this is not the context of the running job.
-    #[inline]
+    #[inline(always)]
     pub fn yield_now(&self) {
         self.assert_running();
         if self.worker().has_nothing_else() {
