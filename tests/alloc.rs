@@ -390,8 +390,11 @@ fn jobs_allocate_nothing() {
         handles(&jobs);
         yields(&jobs);
     }
-    spawns(&counted_system(1));
-    spawns_on_two_workers(&counted_system(2));
+    // Under AddressSanitizer jobs lie in memory of their own, so that it sees what comes too late.
+    if !cfg!(feature = "sanitizer") {
+        spawns(&counted_system(1));
+        spawns_on_two_workers(&counted_system(2));
+    }
     joins_with_a_stolen_half(&counted_system(2));
     // With more workers, the halves that are stolen are those of joins.
     loops(&counted_system(1));
