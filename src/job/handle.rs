@@ -7,7 +7,8 @@ use std::ptr::NonNull;
 
 use super::cell::CellHandle;
 use super::panic::JobPanic;
-use crate::wait::{Site, Source, WaitList, WaitNode, Waiter};
+use crate::sync::wait_for;
+use crate::wait::{Interrupted, Site, Source, WaitList, WaitNode, Waiter};
 
 /// A handle to a job: waits for it and takes its result.
 ///
@@ -49,11 +50,50 @@ impl<T> JobHandle<T> {
     #[inline(always)]
     #[track_caller]
     pub fn join<W: Waiter>(self, who: W) -> W::Outcome<Result<T, JobPanic>> {
-        who.check();
-        if !self.is_finished() {
-            who.wait_for(&Done(self.0.done()), Site::here("a job to end"));
+        if let Err(interrupted) = self.wait_until_done(who, Site::here("a job to end")) {
+            return who.outcome(Err(interrupted));
         }
         who.outcome(Ok(self.0.take_result().map_err(JobPanic::new)))
+    }
+
+    /// Waits until the job has ended; the handle keeps its result.
+    ///
+    /// Unlike [`join`](Self::join), which takes the handle with it, a wait that ends early can be
+    /// taken up again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rustfiber::{Blocking, Event, JobSystem};
+    /// use std::sync::Arc;
+    ///
+    /// let jobs = JobSystem::new()?;
+    /// let go = Arc::new(Event::manual());
+    /// let handle = jobs.spawn({
+    ///     let go = Arc::clone(&go);
+    ///     move |cx| go.wait(cx)
+    /// });
+    /// assert!(handle.wait(Blocking.within(Duration::from_millis(1))).is_err());
+    /// go.set();
+    /// handle.wait(Blocking);
+    /// assert!(handle.is_finished());
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// With [`Blocking`](crate::Blocking) inside a job.
+    #[inline(always)]
+    #[track_caller]
+    pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
+        who.outcome(self.wait_until_done(who, Site::here("a job to end")))
+    }
+
+    #[inline(always)]
+    fn wait_until_done<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
+        who.check()?;
+        if self.is_finished() {
+            return Ok(());
+        }
+        wait_for(who, &Done(self.0.done()), site)
     }
 
     /// Whether the job has ended; then `join` returns at once.
@@ -127,6 +167,16 @@ impl<T> ScopedJobHandle<'_, T> {
         self.handle.join(who)
     }
 
+    /// Waits until the job has ended; the handle keeps its result. As [`JobHandle::wait`].
+    ///
+    /// # Panics
+    /// With [`Blocking`](crate::Blocking) inside a job.
+    #[inline(always)]
+    #[track_caller]
+    pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
+        self.handle.wait(who)
+    }
+
     /// Whether the job has ended; then `join` returns at once.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -146,6 +196,11 @@ pub(super) struct Done<'a>(pub(super) &'a WaitList);
 impl Source for Done<'_> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         // SAFETY: by contract.
-        unsafe { self.0.push(node) }
+        unsafe { self.0.register(node) }
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.0.deregister(node) }
     }
 }

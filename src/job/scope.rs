@@ -14,7 +14,7 @@ use super::handle::Done;
 use crate::primitive::atomic::{AtomicUsize, Ordering};
 use crate::sched::{Context, JobRef, Panicked, Shared, Worker};
 use crate::unwind;
-use crate::wait::{Site, SpinLock, WaitList, Wake, sealed::Sealed};
+use crate::wait::{Site, SpinLock, WaitList, Wake};
 
 /// A scope for jobs that borrow: from [`Context::scope`].
 ///
@@ -172,7 +172,7 @@ impl Context<'_> {
         let core = &scope.core;
         // Acquire: pairs with the decrements of the children that have ended.
         if core.pending.fetch_sub(1, Ordering::AcqRel) != 1 {
-            self.wait_for(&Done(&core.done), site);
+            self.wait(&Done(&core.done), site);
         }
         let panicked = core.panic.with(Option::take);
         match (result, panicked) {

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use super::handle::Done;
 use crate::sched::{Context, JobHeader, JobKind, JobMeta, JobRef, Order, Shared};
 use crate::unwind::{self, Payload};
-use crate::wait::{Patience, Site, ThreadWaiter, WaitList, Waiter, Wake};
+use crate::wait::{Deadline, Patience, Site, ThreadWaiter, WaitList, Wake};
 
 /// `repr(C)`: a pointer to the header is a pointer to the job.
 ///
@@ -73,13 +73,13 @@ where
 
     /// Waits until the job, `what` in reports, has run. Called once.
     #[inline]
-    pub(super) fn wait<W: Waiter>(&self, who: W, what: &'static str) -> Result<R, Payload> {
+    pub(super) fn wait(&self, cx: &Context<'_>, what: &'static str) -> Result<R, Payload> {
         let site = Site {
             what,
             at: self.spawned_at,
         };
         if !self.done.is_closed() {
-            who.wait_for(&Done(&self.done), site);
+            cx.wait(&Done(&self.done), site);
         }
         // SAFETY: `done` is closed.
         unsafe { self.take_result() }
@@ -143,7 +143,7 @@ where
     // A worker that was woken may be waiting for this very core.
     let patience = if woke { Patience::None } else { Patience::Spin };
     if !job.done.is_closed() {
-        ThreadWaiter::wait_for(&Done(&job.done), patience);
+        ThreadWaiter::wait_for(&Done(&job.done), patience, Deadline::NONE);
     }
     // SAFETY: `done` is closed.
     match unsafe { job.take_result() } {

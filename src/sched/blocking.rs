@@ -1,7 +1,12 @@
 //! A plain thread as a waiter.
 
+use std::time::Instant;
+
 use super::current;
-use crate::wait::{Interrupted, Patience, Site, Source, ThreadWaiter, Waiter, Wake, sealed};
+use crate::wait::{
+    Arm, Deadline, Interrupted, Limits, Patience, Site, Source, ThreadWaiter, Waiter, Wake, sealed,
+    wait_for_any,
+};
 
 /// The waiter for plain threads: blocks the calling thread.
 ///
@@ -32,17 +37,46 @@ impl Waiter for Blocking {
 
 impl sealed::Sealed for Blocking {
     #[track_caller]
-    fn check(&self) {
+    fn check(&self) -> Result<(), Interrupted> {
         assert!(
             !current::is_worker(),
             "`Blocking` inside a job would block its worker: \
              pass the job's context instead, as in `counter.wait(cx)`"
         );
+        Ok(())
     }
 
     #[inline(never)]
     #[allow(private_interfaces)]
-    fn wait_for(self, source: &dyn Source, _site: Site) -> Wake {
-        ThreadWaiter::wait_for(source, Patience::Spin)
+    fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted> {
+        Ok(sealed::Unlimited::wait_with(
+            self,
+            source,
+            site,
+            Deadline::NONE,
+        ))
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_until(self, at: Instant, _site: Site) -> Result<(), Interrupted> {
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        Ok(())
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_for_any(self, arms: &[Arm<'_>], site: Site) -> Result<(usize, Wake), Interrupted> {
+        wait_for_any(self, arms, Limits::NONE, site)
+    }
+}
+
+impl sealed::Unlimited for Blocking {
+    #[allow(private_interfaces, private_bounds)]
+    fn with_timer<R>(self, _at: Instant, f: impl FnOnce(Option<&dyn Source>) -> R) -> R {
+        f(None)
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_with(self, source: &dyn Source, _site: Site, deadline: Deadline<'_>) -> Wake {
+        ThreadWaiter::wait_for(source, Patience::Spin, deadline)
     }
 }

@@ -187,7 +187,10 @@ impl Shared {
             .fold(0, |sum, remote| waits(remote).wrapping_add(sum));
         // A starter that sleeps is about to be woken by whoever has brought a job, and the home of
         // a fiber on its way by whoever has sent it.
-        let stalled = unstarted && self.idle.nobody_could_start() && self.inboxes_are_empty();
+        let stalled = unstarted
+            && self.idle.nobody_could_start()
+            && self.inboxes_are_empty()
+            && self.timers_are_empty();
         if wakes != self.idle.wakes() {
             return false;
         }
@@ -203,6 +206,11 @@ impl Shared {
 
     fn inboxes_are_empty(&self) -> bool {
         self.remotes.iter().all(|remote| remote.inbox.is_empty())
+    }
+
+    /// A timer will make a fiber ready, which may end, and leave its stack to a job.
+    fn timers_are_empty(&self) -> bool {
+        self.remotes.iter().all(|remote| remote.timers.is_empty())
     }
 
     /// Whether nothing has happened since the last report of a stall.

@@ -11,13 +11,17 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use super::current;
 use super::fiber::{FiberWaiter, JobFiber, Request};
 use super::nested;
 use super::task::{JobHeader, JobMeta};
+use super::timers::Timer;
 use super::worker::Worker;
-use crate::wait::{Interrupted, Site, Source, Waiter, Wake, sealed};
+use crate::wait::{
+    Arm, Deadline, Interrupted, Limits, Site, Source, Waiter, Wake, sealed, wait_for_any,
+};
 
 /// What a running job is lent: the right to wait, to yield, and to start other jobs.
 ///
@@ -147,6 +151,7 @@ impl<'f> Context<'f> {
     #[inline]
     #[must_use]
     pub fn should_yield(&self) -> bool {
+        self.worker().mind_timers();
         self.worker().has_ready_fiber()
     }
 
@@ -213,14 +218,46 @@ impl Waiter for &Context<'_> {
 
 impl sealed::Sealed for &Context<'_> {
     /// Only waits are checked, where it costs nothing beside the switch.
-    #[inline]
-    fn check(&self) {}
+    #[inline(always)]
+    fn check(&self) -> Result<(), Interrupted> {
+        Ok(())
+    }
 
-    /// See "Inlined switches" above.
+    #[inline(always)]
+    #[allow(private_interfaces)]
+    fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted> {
+        Ok(self.wait(source, site))
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_until(self, at: Instant, site: Site) -> Result<(), Interrupted> {
+        self.wait(&Timer::new(at), site);
+        Ok(())
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_for_any(self, arms: &[Arm<'_>], site: Site) -> Result<(usize, Wake), Interrupted> {
+        wait_for_any(self, arms, Limits::NONE, site)
+    }
+}
+
+impl sealed::Unlimited for &Context<'_> {
+    #[allow(private_interfaces, private_bounds)]
+    fn with_timer<R>(self, at: Instant, f: impl FnOnce(Option<&dyn Source>) -> R) -> R {
+        f(Some(&Timer::new(at)))
+    }
+
+    #[allow(private_interfaces)]
+    fn wait_with(self, source: &dyn Source, site: Site, _: Deadline<'_>) -> Wake {
+        self.wait(source, site)
+    }
+}
+
+impl Context<'_> {
+    /// Waits until the node is delivered. See "Inlined switches" above.
     #[cfg_attr(not(feature = "migration"), inline(always))]
     #[cfg_attr(feature = "migration", cold, inline(never))]
-    #[allow(private_interfaces)]
-    fn wait_for(self, source: &dyn Source, site: Site) -> Wake {
+    pub(crate) fn wait(&self, source: &dyn Source, site: Site) -> Wake {
         let fiber = self.running_fiber();
         if nested::must_nest(fiber) {
             return nested::wait_for(fiber, source, site);

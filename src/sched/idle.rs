@@ -37,7 +37,7 @@
 //! - S1. If it held `searching` it unsets it.
 //! - S2. It sets its bit. `fence(SeqCst)`.
 //! - S3. If it is a starter: L1 to L3.
-//! - S4. It looks at every queue, its inbox, and the orders. If there is something, it clears its
+//! - S4. It looks at every queue, its inbox, its timers, and the orders. If there is something, it clears its
 //!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
 //! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
@@ -68,6 +68,8 @@
 //!
 //! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the
 //! worker sets its bit again only after it has taken it.
+
+use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 
@@ -307,21 +309,48 @@ impl Asleep<'_> {
 
     /// S5: sleeps until the token is here.
     pub(crate) fn park(self) -> Token {
-        let token = &self.idle.beds[self.worker].token;
         loop {
-            // Acquire: pairs with the release in `give`.
-            let told = match token.load(Ordering::Acquire) {
-                NONE => {
-                    thread::park();
-                    continue;
-                }
-                LOOK => Token::Look,
-                _ => Token::Search,
-            };
-            // Relaxed: the next token is written after the bit has been set again.
-            token.store(NONE, Ordering::Relaxed);
-            return told;
+            match self.take_token() {
+                Some(token) => return token,
+                None => thread::park(),
+            }
         }
+    }
+
+    /// As `park`, but not beyond `end`.
+    #[cfg(not(loom))]
+    pub(crate) fn park_until(self, end: Option<Instant>) -> Token {
+        let Some(end) = end else { return self.park() };
+        loop {
+            if let Some(token) = self.take_token() {
+                return token;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // As when it finds something in S4.
+                return self.cancel();
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    /// No time passes in a model.
+    #[cfg(loom)]
+    pub(crate) fn park_until(self, _end: Option<Instant>) -> Token {
+        self.park()
+    }
+
+    fn take_token(&self) -> Option<Token> {
+        let token = &self.idle.beds[self.worker].token;
+        // Acquire: pairs with the release in `give`.
+        let told = match token.load(Ordering::Acquire) {
+            NONE => return None,
+            LOOK => Token::Look,
+            _ => Token::Search,
+        };
+        // Relaxed: the next token is written after the bit has been set again.
+        token.store(NONE, Ordering::Relaxed);
+        Some(told)
     }
 }
 

@@ -12,13 +12,13 @@ mod pinned;
 pub(crate) use free::Migration;
 #[cfg(feature = "migration")]
 pub(super) use free::{
-    Commons, Landing, arrive, fiber_from_elsewhere, forced, has_fiber_elsewhere,
+    Commons, Guarded, Landing, arrive, fiber_from_elsewhere, forced, has_fiber_elsewhere,
     route_from_outside, route_from_worker, sent_from_outside, yielded,
 };
 #[cfg(not(feature = "migration"))]
 pub(crate) use pinned::Migration;
 #[cfg(not(feature = "migration"))]
 pub(super) use pinned::{
-    Commons, Landing, arrive, fiber_from_elsewhere, forced, has_fiber_elsewhere,
+    Commons, Guarded, Landing, arrive, fiber_from_elsewhere, forced, has_fiber_elsewhere,
     route_from_outside, route_from_worker, sent_from_outside, yielded,
 };

@@ -21,6 +21,7 @@ mod shared;
 mod shelf;
 mod stats;
 mod task;
+mod timers;
 mod trace;
 mod turn;
 mod worker;

@@ -71,7 +71,9 @@ impl Worker {
             } else {
                 self.remote().stats.parks.bump();
                 trace::parked(self.index);
-                asleep.park()
+                let token = asleep.park_until(self.remote().timers.earliest());
+                self.stride.end();
+                token
             };
             // S6.
             searching = token == Token::Search
@@ -198,6 +200,7 @@ impl Worker {
             || self.shared.terminated()
             || until.is_some_and(Nested::is_over)
             || self.census_is_due()
+            || self.timer_is_due()
             || (can_start && self.shared.has_unstarted_job())
             || (!can_start && self.others_left_a_runner())
             || migrate::has_fiber_elsewhere(self)

@@ -17,6 +17,7 @@ use super::migrate::{Commons, Migration};
 use super::shelf::Shelf;
 use super::stats::StatCells;
 use super::task::JobRef;
+use super::timers::Timers;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::stack::StackArena;
@@ -60,6 +61,8 @@ pub(crate) struct Remote {
     pub(super) waiting: AtomicUsize,
     /// Fibers of this worker without a job.
     pub(super) shelf: Shelf,
+    /// Waits of this worker's fibers that end by themselves.
+    pub(super) timers: Timers,
 }
 
 /// The system takes no more jobs from outside.
@@ -77,6 +80,7 @@ impl Shared {
                 stats: StatCells::default(),
                 waiting: AtomicUsize::new(0),
                 shelf: Shelf::new(workers == 1),
+                timers: Timers::new(),
             })
         };
         Self {

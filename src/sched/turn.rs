@@ -59,6 +59,7 @@ impl Worker {
     #[inline]
     pub(super) fn next_at_hand(&self, can_start: bool) -> Option<Next> {
         self.remote().inbox.take_into(&self.ready);
+        self.mind_timers();
         if count_down(&self.turn.woken_left) {
             if let Some(fiber) = self.ready.pop_front() {
                 return Some(Next::Fiber(fiber));

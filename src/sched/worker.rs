@@ -11,6 +11,7 @@ use super::fiber::{FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
 use super::migrate;
 use super::shared::{Remote, Shared};
 use super::task::JobRef;
+use super::timers::Stride;
 use super::trace;
 use super::turn::Turn;
 use crate::fiber::{FiberList, Resumed};
@@ -53,6 +54,8 @@ pub(crate) struct Worker {
     /// The job for the runner that is resumed next.
     handoff: Cell<Option<JobRef>>,
     pub(super) turn: Turn,
+    /// When the worker looks for timers that are due.
+    pub(super) stride: Stride,
     pub(super) rng: Rng,
     /// Set at the very end: idle fibers return instead of looking for jobs.
     ends: Cell<bool>,
@@ -78,6 +81,7 @@ impl Worker {
             has_idle: Cell::new(false),
             handoff: Cell::new(None),
             turn: Turn::default(),
+            stride: Stride::new(),
             rng: Rng::new(index as u64),
             ends: Cell::new(false),
             created: RefCell::new(Vec::new()),

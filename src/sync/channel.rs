@@ -109,7 +109,9 @@ impl<T: Send> Sender<T> {
     /// With [`Blocking`](crate::Blocking) inside a job; the value is dropped then.
     #[track_caller]
     pub fn send<W: Waiter>(&self, who: W, value: T) -> W::Outcome<Result<(), SendError<T>>> {
-        who.check();
+        if let Err(interrupted) = who.check() {
+            return who.outcome(Err(interrupted));
+        }
         let sent = match self.0.try_put(value) {
             Ok(()) => Ok(()),
             Err(value) => {
@@ -117,7 +119,11 @@ impl<T: Send> Sender<T> {
                     channel: &self.0,
                     slot: Slot::new(Some(value)),
                 };
-                super::wait_for(who, &put, Site::here("room in a channel"));
+                if let Err(interrupted) =
+                    super::wait_for(who, &put, Site::here("room in a channel"))
+                {
+                    return who.outcome(Err(interrupted));
+                }
                 match put.slot.0.into_inner() {
                     None => Ok(()),
                     Some(value) => Err(SendError(value)),
@@ -166,17 +172,20 @@ impl<T: Send> Receiver<T> {
     /// With [`Blocking`](crate::Blocking) inside a job.
     #[track_caller]
     pub fn recv<W: Waiter>(&self, who: W) -> W::Outcome<Result<T, RecvError>> {
-        who.check();
-        let site = Site::here("a value from a channel");
-        let received = self.0.try_take().or_else(|| {
-            let take = Take {
-                channel: &self.0,
-                slot: Slot::new(None),
-            };
-            super::wait_for(who, &take, site);
-            take.slot.0.into_inner()
-        });
-        who.outcome(Ok(received.ok_or(RecvError)))
+        if let Err(interrupted) = who.check() {
+            return who.outcome(Err(interrupted));
+        }
+        if let Some(value) = self.0.try_take() {
+            return who.outcome(Ok(Ok(value)));
+        }
+        let take = Take {
+            channel: &self.0,
+            slot: Slot::new(None),
+        };
+        match super::wait_for(who, &take, Site::here("a value from a channel")) {
+            Ok(()) => who.outcome(Ok(take.slot.0.into_inner().ok_or(RecvError))),
+            Err(interrupted) => who.outcome(Err(interrupted)),
+        }
     }
 
     /// Receives the oldest value if there is one.

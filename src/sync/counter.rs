@@ -215,14 +215,18 @@ impl Counter {
 
     #[inline(always)]
     fn wait_for_level<W: Waiter>(&self, who: W, level: u32, site: Site) -> W::Outcome<()> {
-        who.check();
+        if let Err(interrupted) = who.check() {
+            return who.outcome(Err(interrupted));
+        }
         let level = level.min(PENDING as u32);
         while let Some(since) = self.core().arrive(level) {
             let source = AtMost {
                 core: self.core(),
                 wish: Wish { since, level },
             };
-            super::wait_for(who, &source, site);
+            if let Err(interrupted) = super::wait_for(who, &source, site) {
+                return who.outcome(Err(interrupted));
+            }
             if level == 0 {
                 break;
             }

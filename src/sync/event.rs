@@ -174,11 +174,13 @@ impl Event {
     #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
-        who.check();
-        if !self.passes() {
-            super::wait_for(who, self, Site::here("an event"));
+        if let Err(interrupted) = who.check() {
+            return who.outcome(Err(interrupted));
         }
-        who.outcome(Ok(()))
+        if self.passes() {
+            return who.outcome(Ok(()));
+        }
+        who.outcome(super::wait_for(who, self, Site::here("an event")))
     }
 
     /// Whether a waiter may go through without waiting; an auto event is unset by that.
@@ -202,15 +204,28 @@ impl Source for Event {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         match &self.kind {
             // SAFETY: by contract.
-            Kind::Manual(waiters) => unsafe { waiters.push(node) },
+            Kind::Manual(waiters) => unsafe { waiters.register(node) },
             Kind::Auto(auto) => auto.waiters.with(|waiters| {
-                if auto.take() {
-                    return false;
-                }
                 // SAFETY: by contract.
-                unsafe { waiters.push(node) };
+                unsafe {
+                    if auto.is_set.load(Ordering::Relaxed) {
+                        if WaitNode::claim(node) {
+                            auto.take();
+                        }
+                        return false;
+                    }
+                    waiters.push(node);
+                }
                 true
             }),
+        }
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        match &self.kind {
+            Kind::Manual(waiters) => unsafe { waiters.deregister(node) },
+            Kind::Auto(auto) => auto.waiters.with(|waiters| unsafe { waiters.remove(node) }),
         }
     }
 }

@@ -1,17 +1,26 @@
 //! Floor 5: what jobs and threads wait for. Each is a word or little more, and a list of waiters.
 
+mod cancel;
 pub mod channel;
 mod counter;
 mod event;
+mod limited;
+mod sleep;
 
+pub use cancel::CancelToken;
 pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterHold};
 pub use event::Event;
+pub use limited::Limited;
 
-use crate::wait::{Site, Source, Waiter, Wake};
+use crate::wait::{Interrupted, Site, Source, Waiter};
 
-/// Waits for `source`, with no way to be interrupted so far.
+/// Waits for `source`.
 #[inline(always)]
-fn wait_for<W: Waiter>(who: W, source: &dyn Source, site: Site) -> Wake {
-    who.wait_for(source, site)
+pub(crate) fn wait_for<W: Waiter>(
+    who: W,
+    source: &dyn Source,
+    site: Site,
+) -> Result<(), Interrupted> {
+    who.wait_for(source, site).map(|_| ())
 }

@@ -51,7 +51,7 @@
 
 use std::ptr::{self, NonNull};
 
-use super::node::{Chain, Reached, WaitNode};
+use super::node::{Chain, Reached, WaitNode, Wake};
 use crate::primitive::atomic::{AtomicPtr, Ordering};
 
 const PHASE: usize = 0b0011;
@@ -162,6 +162,36 @@ impl WaitList {
             Some(Word::new(node.as_ptr(), word.tags()))
         });
         pushed.is_ok()
+    }
+
+    /// `Source::register` for a list that closes when what it is for has happened.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    pub(crate) unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe {
+            let pushed = self.push(node);
+            if !pushed {
+                // Nothing is given away here, so it is no matter who serves the waiter.
+                let _ = WaitNode::claim(node);
+            }
+            pushed
+        }
+    }
+
+    /// `Source::leave` for a list that closes when what it is for has happened.
+    ///
+    /// # Safety
+    /// As there.
+    #[cold]
+    pub(crate) unsafe fn deregister(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        let swept = unsafe { self.leave(node, || Reached::NOTHING) };
+        swept.signalled.deliver(Wake::Signalled);
+        swept.left.deliver(Wake::Left);
+        false
     }
 
     /// Closes the list and detaches all waiters; says whether it carried the mark.

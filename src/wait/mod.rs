@@ -10,6 +10,8 @@
 //! told apart from what it waits for: this floor knows no scheduler, it hands chains of
 //! nodes to its caller, who delivers them when it has let go of everything else.
 
+mod deadline;
+mod group;
 mod list;
 mod node;
 mod queue;
@@ -19,10 +21,14 @@ pub(crate) mod testing;
 mod thread;
 mod waiter;
 
+pub(crate) use deadline::Deadline;
+pub(crate) use group::Arm;
 pub(crate) use list::{Swept, WaitList};
-pub(crate) use node::{Chain, Reached, Site, Source, Unlinked, WaitNode, Wake, Wish};
+pub(crate) use node::{
+    Chain, Reached, Site, Source, Unlinked, WaitNode, Wake, Wish, claimed_chain,
+};
 pub(crate) use queue::WaitQueue;
 pub(crate) use spin::SpinLock;
 pub(crate) use thread::{Patience, Spin, ThreadWaiter};
-pub(crate) use waiter::sealed;
 pub use waiter::{Interrupted, Waiter};
+pub(crate) use waiter::{Limits, sealed, wait_for_any};

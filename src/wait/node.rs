@@ -36,17 +36,34 @@ impl Site {
 }
 
 /// Something that a node can be registered with.
+///
+/// There are two kinds. A **broadcast** (an event, a counter, the end of a job) gives nothing away:
+/// every node is delivered. A **queue** gives something to one waiter (a lock, a permit, a value):
+/// whoever takes a node out, under the queue's lock, claims it first (`WaitNode::claim`), and
+/// drops it and goes to the next if that fails.
 pub(crate) trait Source {
     /// Registers `node`, or finds that there is nothing to wait for any more and returns
-    /// `false`; then the node was never visible to anybody and the waiter goes on at once.
+    /// `false`; then the node was never visible to anybody, and this call has claimed it, or tried
+    /// to: if the claim failed, nothing has been taken for it.
     ///
-    /// After `true` the node will be delivered exactly once, perhaps already.
+    /// After `true` the node will be delivered exactly once, perhaps already, unless it leaves, or
+    /// a queue drops it.
     ///
     /// # Safety
     /// - `node` stays valid until it is delivered, and is in no list.
     /// - The waiter does not go on before this call has returned, whatever is delivered
     ///   meanwhile: `self` may lie in the waiter's frame.
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool;
+
+    /// Takes `node` out again, because its waiter has been served otherwise, or gives up. Says
+    /// whether this call has done it; if not, a queue has dropped the node, or a broadcast has
+    /// delivered it or is about to.
+    ///
+    /// # Safety
+    /// - `node` was registered here, and another has been claimed for its waiter. It is valid until
+    ///   it is out.
+    /// - The caller runs where the waiter does, on its thread.
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool;
 }
 
 /// What a counter's waiter waits for.
@@ -66,6 +83,14 @@ pub(crate) struct Reached {
     pub(crate) count: u32,
 }
 
+impl Reached {
+    /// What satisfies nobody's wish.
+    pub(super) const NOTHING: Self = Self {
+        crossings: 0,
+        count: u32::MAX,
+    };
+}
+
 impl Wish {
     /// Nothing but zero satisfies it.
     const ZERO: Self = Self {
@@ -80,14 +105,20 @@ impl Wish {
 
 /// One waiter in one list.
 ///
-/// `next` belongs to whoever holds the node: the list's protocol says who that is. `note` and
+/// `next`, `prev` and `is_queued` belong to whoever holds the node: the list's protocol says who
+/// that is. `note` and
 /// `wish` are what the primitive wants to know of the waiter (a channel's slot, what a counter must
 /// reach); they are written before the node is registered and constant from then on.
 #[derive(Debug)]
 #[repr(align(16))] // four tag bits for the word of `WaitList`
 pub(crate) struct WaitNode {
     next: UnsafeCell<*mut WaitNode>,
+    /// In a queue, and only there.
+    prev: UnsafeCell<*mut WaitNode>,
+    is_queued: UnsafeCell<bool>,
     deliver: unsafe fn(NonNull<WaitNode>, Wake),
+    /// For a node that is one of several of its waiter.
+    claim: Option<unsafe fn(NonNull<WaitNode>) -> bool>,
     note: UnsafeCell<*mut ()>,
     wish: UnsafeCell<Wish>,
     leaving: AtomicBool,
@@ -96,13 +127,57 @@ pub(crate) struct WaitNode {
 impl WaitNode {
     /// A node in no list. `deliver` makes its waiter go on; it is called once, by
     /// whoever has unlinked the node, and is the last touch.
+    #[inline(always)]
     pub(crate) fn new(deliver: unsafe fn(NonNull<WaitNode>, Wake)) -> Self {
         Self {
             next: UnsafeCell::new(ptr::null_mut()),
+            prev: UnsafeCell::new(ptr::null_mut()),
+            is_queued: UnsafeCell::new(false),
             deliver,
+            claim: None,
             note: UnsafeCell::new(ptr::null_mut()),
             wish: UnsafeCell::new(Wish::ZERO),
             leaving: AtomicBool::new(false),
+        }
+    }
+
+    /// A node that is one of several of its waiter, see `group`. `claim` settles, once, whether the
+    /// waiter is served through it.
+    pub(super) fn one_of_several(
+        deliver: unsafe fn(NonNull<WaitNode>, Wake),
+        claim: unsafe fn(NonNull<WaitNode>) -> bool,
+    ) -> Self {
+        Self {
+            claim: Some(claim),
+            ..Self::new(deliver)
+        }
+    }
+
+    /// Makes the waiter go on.
+    ///
+    /// # Safety
+    /// The caller has unlinked the node and claimed it, or unlinked it from a broadcast's list; it
+    /// is delivered once.
+    #[inline]
+    pub(super) unsafe fn deliver(node: NonNull<Self>, wake: Wake) {
+        // SAFETY: an undelivered node is valid.
+        unsafe { (node.as_ref().deliver)(node, wake) };
+    }
+
+    /// Settles that the waiter is served through this node. After `false` it is served otherwise,
+    /// or has given up: nothing may be given to it, and the caller touches the node no more.
+    ///
+    /// # Safety
+    /// The node is the caller's, who registers it or has just taken it out of a queue whose lock it
+    /// still holds; it is claimed once.
+    #[inline]
+    #[must_use]
+    pub(crate) unsafe fn claim(node: NonNull<Self>) -> bool {
+        // SAFETY: a node that is registered, or about to be, is valid.
+        match unsafe { node.as_ref() }.claim {
+            None => true,
+            // SAFETY: by contract.
+            Some(claim) => unsafe { claim(node) },
         }
     }
 
@@ -149,6 +224,27 @@ impl WaitNode {
         // SAFETY: the caller holds the node (the list's protocol), so nobody else looks.
         self.next.with_mut(|next| unsafe { *next = to });
     }
+
+    pub(super) fn prev(&self) -> *mut WaitNode {
+        // SAFETY: as for `next`.
+        self.prev.with(|prev| unsafe { *prev })
+    }
+
+    pub(super) fn set_prev(&self, to: *mut WaitNode) {
+        // SAFETY: as for `set_next`.
+        self.prev.with_mut(|prev| unsafe { *prev = to });
+    }
+
+    pub(super) fn is_queued(&self) -> bool {
+        // SAFETY: as for `next`.
+        self.is_queued.with(|is_queued| unsafe { *is_queued })
+    }
+
+    pub(super) fn set_queued(&self, to: bool) {
+        // SAFETY: as for `set_next`.
+        self.is_queued
+            .with_mut(|is_queued| unsafe { *is_queued = to });
+    }
 }
 
 /// Nodes that the holder has unlinked and must deliver. Spent once.
@@ -167,7 +263,11 @@ impl Unlinked {
     /// Wakes the waiter.
     pub(crate) fn deliver(self, wake: Wake) {
         // SAFETY: the holder has unlinked the node, which is delivered for the first time.
-        unsafe { (self.0.as_ref().deliver)(self.0, wake) };
+        unsafe { WaitNode::deliver(self.0, wake) };
+    }
+
+    pub(super) fn into_node(self) -> NonNull<WaitNode> {
+        self.0
     }
 
     pub(crate) fn note(&self) -> *mut () {
@@ -249,4 +349,19 @@ impl Chain {
             Unlinked(node).deliver(wake);
         }
     }
+}
+
+/// Claims these nodes, and returns those that could be, in the same order.
+///
+/// # Safety
+/// As for `WaitNode::claim`: the caller has unlinked them.
+pub(crate) unsafe fn claimed_chain(nodes: impl Iterator<Item = NonNull<WaitNode>>) -> Chain {
+    let mut chain = Chain::EMPTY;
+    for node in nodes {
+        // SAFETY: by contract.
+        if unsafe { WaitNode::claim(node) } {
+            chain.push(node);
+        }
+    }
+    chain.reversed()
 }

@@ -1,14 +1,21 @@
-//! Waiters in the order of their arrival, woken one at a time.
+//! Waiters in the order of their arrival, served one at a time.
+//!
+//! ```text
+//!  head --next--> node --next--> node --next--> null
+//!  null <--prev-- node <--prev-- node <-------- tail
+//! ```
 //!
 //! The queue has no synchronization of its own: it lies behind the `SpinLock` of the primitive that
 //! it belongs to, together with the state that its waiters wait for. Whoever takes a node out under
-//! the lock delivers it after the unlock.
+//! the lock *claims* it there, and delivers it after the unlock. A node whose claim fails belongs
+//! to a waiter that is served otherwise or has given up; it is dropped from the queue and touched no
+//! more, so that its owner, who asks for it under the same lock, finds it out.
 
 use std::ptr::{self, NonNull};
 
 use super::node::{Chain, Unlinked, WaitNode};
 
-/// A first-in-first-out queue of nodes, singly linked.
+/// A first-in-first-out queue of nodes, doubly linked.
 #[derive(Debug)]
 pub(crate) struct WaitQueue {
     head: *mut WaitNode,
@@ -26,6 +33,7 @@ impl WaitQueue {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_null()
     }
@@ -33,59 +41,121 @@ impl WaitQueue {
     /// Adds a node at the end.
     ///
     /// # Safety
-    /// The node is in no list, and stays valid until it is delivered.
+    /// The node is in no list, and stays valid until it is out.
     pub(crate) unsafe fn push(&mut self, node: NonNull<WaitNode>) {
-        // SAFETY: the caller hands the node over.
-        unsafe { node.as_ref() }.set_next(ptr::null_mut());
-        match NonNull::new(self.tail) {
-            None => self.head = node.as_ptr(),
-            // SAFETY: a node in the queue is valid, and the queue holds it.
-            Some(tail) => unsafe { tail.as_ref() }.set_next(node.as_ptr()),
+        // SAFETY: the caller hands the node over; a node in the queue is valid, and the queue
+        // holds it.
+        unsafe {
+            let new = node.as_ref();
+            new.set_next(ptr::null_mut());
+            new.set_prev(self.tail);
+            new.set_queued(true);
+            match NonNull::new(self.tail) {
+                None => self.head = node.as_ptr(),
+                Some(tail) => tail.as_ref().set_next(node.as_ptr()),
+            }
         }
         self.tail = node.as_ptr();
     }
 
-    /// Takes the node that has waited longest; the caller delivers it.
-    pub(crate) fn pop(&mut self) -> Option<Unlinked> {
-        let node = NonNull::new(self.head)?;
-        // SAFETY: as above.
-        self.head = unsafe { node.as_ref() }.next();
-        if self.head.is_null() {
-            self.tail = ptr::null_mut();
+    /// Adds a node before all others: its waiter has waited already.
+    ///
+    /// # Safety
+    /// As for `push`.
+    pub(crate) unsafe fn push_front(&mut self, node: NonNull<WaitNode>) {
+        // SAFETY: as in `push`.
+        unsafe {
+            let new = node.as_ref();
+            new.set_next(self.head);
+            new.set_prev(ptr::null_mut());
+            new.set_queued(true);
+            match NonNull::new(self.head) {
+                None => self.tail = node.as_ptr(),
+                Some(head) => head.as_ref().set_prev(node.as_ptr()),
+            }
         }
-        Some(Unlinked(node))
+        self.head = node.as_ptr();
     }
 
-    /// Takes all nodes; the caller delivers them.
-    pub(crate) fn take_all(&mut self) -> Chain {
-        let head = std::mem::replace(&mut self.head, ptr::null_mut());
-        self.tail = ptr::null_mut();
-        // SAFETY: the nodes are in the queue no more.
-        unsafe { Chain::from_raw(head) }
+    /// The node that has waited longest; it may have been served otherwise.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&WaitNode> {
+        // SAFETY: a node in the queue is valid.
+        NonNull::new(self.head).map(|node| unsafe { node.as_ref() })
+    }
+
+    /// Takes the waiter that has waited longest of those that can still be served, and claims it;
+    /// the caller delivers it after the unlock. Drops the nodes before it.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Unlinked> {
+        while !self.is_empty() {
+            if let Some(first) = self.pop_front() {
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    /// Takes the first node out; `None` if its claim fails, or there is none.
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<Unlinked> {
+        let node = NonNull::new(self.head)?;
+        // SAFETY: a node in the queue is valid, and the caller holds the lock.
+        unsafe {
+            self.unlink(node);
+            WaitNode::claim(node).then_some(Unlinked(node))
+        }
+    }
+
+    /// Takes up to `most` nodes out, and claims them, oldest first; the caller delivers them after
+    /// the unlock, and comes again if there are more: a lock is held for a bounded time.
+    pub(crate) fn take(&mut self, most: usize) -> Chain {
+        let mut taken = Chain::EMPTY;
+        for _ in 0..most {
+            if self.is_empty() {
+                break;
+            }
+            if let Some(first) = self.pop_front() {
+                taken.push(first.into_node());
+            }
+        }
+        taken.reversed()
     }
 
     /// Takes `node` out, wherever it stands; says whether it was there.
     ///
-    /// A node that is not there has been taken by a waker, who delivers it.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "waits that end early are a later step; removal is part of the queue from the start"
-        )
-    )]
-    pub(crate) fn remove(&mut self, node: NonNull<WaitNode>) -> bool {
-        let mut rest = self.take_all();
-        let mut found = false;
-        while let Some(other) = rest.pop() {
-            if other == node {
-                found = true;
-            } else {
-                // SAFETY: the node was in this queue a moment ago.
-                unsafe { self.push(other) };
+    /// A node that is not there has been taken out by a waker, which has claimed it or dropped it.
+    ///
+    /// # Safety
+    /// The node has been in this queue, or in none, and is valid.
+    pub(crate) unsafe fn remove(&mut self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract; under the lock nobody else touches its links.
+        unsafe {
+            let is_here = node.as_ref().is_queued();
+            if is_here {
+                self.unlink(node);
             }
+            is_here
         }
-        found
+    }
+
+    /// # Safety
+    /// The node is in this queue.
+    #[inline]
+    unsafe fn unlink(&mut self, node: NonNull<WaitNode>) {
+        // SAFETY: nodes in the queue are valid, and the queue holds them.
+        unsafe {
+            let (prev, next) = (node.as_ref().prev(), node.as_ref().next());
+            match NonNull::new(prev) {
+                None => self.head = next,
+                Some(prev) => prev.as_ref().set_next(next),
+            }
+            match NonNull::new(next) {
+                None => self.tail = prev,
+                Some(next) => next.as_ref().set_prev(prev),
+            }
+            node.as_ref().set_queued(false);
+        }
     }
 }
 

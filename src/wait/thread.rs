@@ -14,6 +14,7 @@ use std::ptr::NonNull;
 #[cfg(not(loom))]
 use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::node::{Source, WaitNode, Wake};
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::primitive::thread::{self, Thread};
@@ -67,8 +68,13 @@ impl ThreadWaiter {
         }
     }
 
-    /// Registers with `source` and blocks the thread until the node is delivered.
-    pub(crate) fn wait_for(source: &dyn Source, patience: Patience) -> Wake {
+    /// Registers with `source` and blocks the thread until the node is delivered; lets the deadline
+    /// know when it has passed, which makes somebody deliver the node.
+    pub(crate) fn wait_for(
+        source: &dyn Source,
+        patience: Patience,
+        deadline: Deadline<'_>,
+    ) -> Wake {
         let waiter = Self::new();
         // The pointer is derived from the whole waiter, which `deliver` reaches through it.
         let node = NonNull::from(&waiter).cast::<WaitNode>();
@@ -77,10 +83,10 @@ impl ThreadWaiter {
         if !unsafe { source.register(node) } {
             return Wake::Signalled;
         }
-        waiter.park_until_done(patience)
+        waiter.park_until_done(patience, deadline)
     }
 
-    fn park_until_done(&self, patience: Patience) -> Wake {
+    fn park_until_done(&self, patience: Patience, mut deadline: Deadline<'_>) -> Wake {
         let mut spin = match patience {
             Patience::Spin => Spin::start(),
             Patience::None => Spin::over(),
@@ -92,7 +98,7 @@ impl ThreadWaiter {
                 return decode(done);
             }
             if !spin.again(|| self.done.load(Ordering::Relaxed) != PENDING) {
-                thread::park();
+                deadline.park();
             }
         }
     }

@@ -170,6 +170,24 @@ pub(in crate::sched) fn forced(worker: &Worker) -> bool {
     shared.config.migration == Migration::Forced && shared.remotes.len() > 1
 }
 
+/// What belongs to a worker; a fiber that goes on elsewhere takes out what it has left here.
+pub(in crate::sched) struct Guarded<T>(std::sync::Mutex<T>);
+
+impl<T> Guarded<T> {
+    pub(in crate::sched) fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    /// # Safety
+    /// `f` does not come back here.
+    pub(in crate::sched) unsafe fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
 /// What the workers share beyond what they share anyway: idle fibers.
 pub(in crate::sched) struct Commons(SpinLock<FiberList<Jobs>>);
 

@@ -84,6 +84,26 @@ pub(in crate::sched) fn forced(_worker: &Worker) -> bool {
     false
 }
 
+/// What a worker alone touches, although others could reach it.
+pub(in crate::sched) struct Guarded<T>(std::cell::UnsafeCell<T>);
+
+// SAFETY: only the worker's own thread touches the value (`with`), and whoever drops it last.
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> Guarded<T> {
+    pub(in crate::sched) fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// # Safety
+    /// The caller is the worker's own thread, and `f` does not come back here.
+    #[inline]
+    pub(in crate::sched) unsafe fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: by contract nobody else has a reference.
+        f(unsafe { &mut *self.0.get() })
+    }
+}
+
 /// What the workers share beyond what they share anyway.
 pub(in crate::sched) struct Commons;
 

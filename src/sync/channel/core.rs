@@ -16,6 +16,9 @@ use crate::primitive::UnsafeCell;
 use crate::primitive::atomic::AtomicUsize;
 use crate::wait::{Chain, Source, SpinLock, Unlinked, WaitNode, WaitQueue, Wake};
 
+/// Waiters that are woken under one lock.
+const BATCH: usize = 32;
+
 pub(super) struct Channel<T> {
     pub(super) state: SpinLock<State<T>>,
     /// Handles on each side; the last one closes the channel.
@@ -76,11 +79,15 @@ impl<T> State<T> {
             unsafe { Slot::exchange(&receiver, Some(value)) };
             return Ok(Some(receiver));
         }
-        if self.ring.len() == self.capacity {
+        if self.is_full() {
             return Err(value);
         }
         self.ring.push_back(value);
         Ok(None)
+    }
+
+    fn is_full(&self) -> bool {
+        self.ring.len() == self.capacity
     }
 
     /// Takes the oldest value, if there is one, and the sender that is to be woken.
@@ -93,12 +100,6 @@ impl<T> State<T> {
             self.ring.extend(next);
         }
         Some((value, sender))
-    }
-
-    /// Nobody can send, or nobody receive, any more. Returns who waits: all in vain.
-    pub(super) fn close(&mut self) -> [Chain; 2] {
-        self.closed = true;
-        [self.senders.take_all(), self.receivers.take_all()]
     }
 }
 
@@ -121,8 +122,21 @@ impl<T> Channel<T> {
     }
 
     pub(super) fn close(&self) {
-        for chain in self.state.with(State::close) {
-            chain.deliver(Wake::Abandoned);
+        loop {
+            let (chains, done) = self.state.with(|state| {
+                state.closed = true;
+                let chains = [state.senders.take(BATCH), state.receivers.take(BATCH)];
+                (
+                    chains,
+                    state.senders.is_empty() && state.receivers.is_empty(),
+                )
+            });
+            chains
+                .into_iter()
+                .for_each(|chain| chain.deliver(Wake::Abandoned));
+            if done {
+                return;
+            }
         }
     }
 
@@ -140,25 +154,28 @@ pub(super) struct Put<'a, T> {
 impl<T> Source for Put<'_, T> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         let woken = self.channel.state.with(|state| {
-            // SAFETY: the node is in no queue, so the slot is this side's.
-            let value = unsafe { self.slot.replace(None) }?;
-            match state.put(value) {
-                Ok(woken) => Some(woken),
-                Err(value) => {
-                    // SAFETY: as above; and the node is handed over with its note.
-                    unsafe {
-                        self.slot.replace(Some(value));
-                        if state.closed {
-                            return Some(None);
-                        }
-                        node.as_ref().set_note(self.slot.note());
-                        state.senders.push(node);
-                    }
-                    None
+            // SAFETY: the node is in no queue, so the slot is this side's; and the node is handed
+            // over with its note.
+            unsafe {
+                if state.is_full() && !state.closed {
+                    node.as_ref().set_note(self.slot.note());
+                    state.senders.push(node);
+                    return None;
                 }
+                if !WaitNode::claim(node) || state.closed {
+                    return Some(None);
+                }
+                let put = self.slot.replace(None).map(|value| state.put(value));
+                Some(put.and_then(|put| put.ok().flatten()))
             }
         });
         finish_register(woken)
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        let left = |state: &mut State<T>| unsafe { state.senders.remove(node) };
+        self.channel.state.with(left)
     }
 }
 
@@ -171,22 +188,33 @@ pub(super) struct Take<'a, T> {
 impl<T> Source for Take<'_, T> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         let woken = self.channel.state.with(|state| {
-            if let Some((value, woken)) = state.take() {
-                // SAFETY: the node is in no queue, so the slot is this side's.
-                unsafe { self.slot.replace(Some(value)) };
-                return Some(woken);
-            }
-            if state.closed {
-                return Some(None);
-            }
-            // SAFETY: the node is handed over with its note.
+            // SAFETY: the node is in no queue, so the slot is this side's; and the node is handed
+            // over with its note.
             unsafe {
-                node.as_ref().set_note(self.slot.note());
-                state.receivers.push(node);
+                if state.ring.is_empty() && !state.closed {
+                    node.as_ref().set_note(self.slot.note());
+                    state.receivers.push(node);
+                    return None;
+                }
+                if !WaitNode::claim(node) {
+                    return Some(None);
+                }
+                match state.take() {
+                    Some((value, woken)) => {
+                        self.slot.replace(Some(value));
+                        Some(woken)
+                    }
+                    None => Some(None),
+                }
             }
-            None
         });
         finish_register(woken)
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        let left = |state: &mut State<T>| unsafe { state.receivers.remove(node) };
+        self.channel.state.with(left)
     }
 }
 

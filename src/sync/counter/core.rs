@@ -269,7 +269,8 @@ impl Core {
     }
 }
 
-/// Delivers what has been taken out. Who leaves does it in R2, because it is due.
+/// Delivers what has been taken out. Who leaves does it in R2, because it is due, or has been served
+/// otherwise, and does not mind.
 fn deliver(swept: Swept) {
     swept.signalled.deliver(Wake::Signalled);
     swept.left.deliver(Wake::Signalled);
@@ -298,6 +299,13 @@ impl Source for AtMost<'_> {
             deliver(due);
         }
         true
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        let due = unsafe { self.core.waiters.leave(node, || self.core.reached()) };
+        deliver(due);
+        false
     }
 }
 

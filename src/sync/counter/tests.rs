@@ -133,6 +133,7 @@ mod plain {
             crate::wait::ThreadWaiter::wait_for(
                 &AtMost { core, wish },
                 crate::wait::Patience::Spin,
+                crate::wait::Deadline::NONE,
             );
         };
         thread::scope(|s| {

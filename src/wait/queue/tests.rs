@@ -36,8 +36,11 @@ fn removes_from_anywhere_and_keeps_the_order() {
             unsafe { queue.push(NonNull::from(node)) };
         }
         let left_out = NonNull::from(&nodes[left_out]);
-        assert!(queue.remove(left_out));
-        assert!(!queue.remove(left_out), "it is gone");
+        // SAFETY: the node has been in this queue.
+        unsafe {
+            assert!(queue.remove(left_out));
+            assert!(!queue.remove(left_out), "it is gone");
+        }
         let kept: Vec<*const WaitNode> = nodes
             .iter()
             .map(std::ptr::from_ref)

@@ -9,7 +9,12 @@ struct Gate(WaitList);
 impl Source for Gate {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         // SAFETY: by contract.
-        unsafe { self.0.push(node) }
+        unsafe { self.0.register(node) }
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.0.deregister(node) }
     }
 }
 
@@ -34,7 +39,7 @@ mod plain {
         let gate = Gate::new();
         gate.open();
         assert_eq!(
-            ThreadWaiter::wait_for(&gate, Patience::Spin),
+            ThreadWaiter::wait_for(&gate, Patience::Spin, Deadline::NONE),
             Wake::Signalled
         );
     }
@@ -59,7 +64,7 @@ mod plain {
                     for gate in &gates {
                         start.wait();
                         assert_eq!(
-                            ThreadWaiter::wait_for(gate, Patience::Spin),
+                            ThreadWaiter::wait_for(gate, Patience::Spin, Deadline::NONE),
                             Wake::Signalled
                         );
                     }
@@ -98,7 +103,7 @@ mod model {
 
     fn wait(gate: &Gate) {
         assert_eq!(
-            ThreadWaiter::wait_for(gate, Patience::Spin),
+            ThreadWaiter::wait_for(gate, Patience::Spin, Deadline::NONE),
             Wake::Signalled
         );
     }
@@ -194,12 +199,17 @@ mod model {
                 swept.left.deliver(Wake::Left);
                 true
             }
+
+            unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+                // SAFETY: by contract.
+                unsafe { self.0.leave(node) }
+            }
         }
 
         explore(3, || {
             let gates = gates();
             let fickle = waiter(&gates, |[gate, _], evidence| {
-                match ThreadWaiter::wait_for(&Fickle(gate), Patience::Spin) {
+                match ThreadWaiter::wait_for(&Fickle(gate), Patience::Spin, Deadline::NONE) {
                     Wake::Signalled => assert_eq!(evidence.read(), 1),
                     wake => assert_eq!(wake, Wake::Left),
                 }
