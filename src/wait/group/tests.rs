@@ -129,17 +129,19 @@ mod model {
     use loom::thread;
 
     use super::*;
-    use crate::wait::testing::explore;
+    use crate::wait::testing::{Probe, explore};
 
     struct World {
         permits: [Permits; 2],
         gate: Gate,
+        other_gate: Gate,
     }
 
     fn world() -> Arc<World> {
         Arc::new(World {
             permits: [Permits::new(0), Permits::new(0)],
             gate: Gate::new(),
+            other_gate: Gate::new(),
         })
     }
 
@@ -196,6 +198,18 @@ mod model {
     }
 
     #[test]
+    fn loom_two_gates_for_one_waiter() {
+        explore(3, || {
+            let world = world();
+            let waiter = spawn(&world, |w| wait(&[&w.gate, &w.other_gate], None));
+            let opener = spawn(&world, |w| w.other_gate.open());
+            world.gate.open();
+            opener.join().unwrap();
+            waiter.join().unwrap();
+        });
+    }
+
+    #[test]
     fn loom_late_against_permit() {
         explore(None, || {
             let world = world();
@@ -221,7 +235,7 @@ mod model {
     /// One permit, and two waiters of which one gives up, or passes it on.
     #[test]
     fn loom_a_permit_for_one_that_gives_up_goes_to_the_next() {
-        explore(2, || {
+        explore(3, || {
             let world = world();
             let now = Some(Instant::now());
             let hasty = spawn(&world, move |w| {
@@ -229,10 +243,12 @@ mod model {
                     w.permits[0].give();
                 }
             });
-            let patient = spawn(&world, |w| wait(&[&w.permits[0]], None));
+            let patient = Probe::new();
+            // SAFETY: the probe outlives all that could deliver it.
+            let waits = unsafe { world.permits[0].register(patient.node()) };
             world.permits[0].give();
             hasty.join().unwrap();
-            assert_eq!(patient.join().unwrap(), Won::Arm(0));
+            assert_eq!(patient.outcome(), waits.then_some(Wake::Signalled));
             assert_eq!(world.permits[0].left(), 0);
         });
     }
