@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::error::{BuildError, Problem, Stall};
+use crate::error::{Blocked, BuildError, Problem, Stall};
 use crate::job::JobPanic;
-use crate::sched::{self, Census, Config, Hooks, Migration, Panicked};
+use crate::sched::{self, BlockedWorker, Census, Config, Hooks, Migration, Panicked};
 use crate::stack::{self, StackArena, StackError};
 use crate::system::JobSystem;
 use crate::unwind;
@@ -23,6 +24,18 @@ const DEFAULT_MAX_FIBERS: usize = if cfg!(target_os = "linux") {
 
 type PanicHook = dyn Fn(&JobPanic) + Send + Sync;
 type StallHook = dyn Fn(&Stall) + Send + Sync;
+type BlockedHook = dyn Fn(&Blocked) + Send + Sync;
+
+/// A shorter time would mistake a thread that has no processor for one that is blocked.
+const MIN_BLOCKED_AFTER: Duration = Duration::from_millis(10);
+
+/// After what time a worker counts as blocked, unless the builder is told otherwise. A guess: longer
+/// than what a careful program reads or locks.
+const DEFAULT_BLOCKED_AFTER: Option<Duration> = if cfg!(debug_assertions) {
+    Some(Duration::from_secs(10))
+} else {
+    None
+};
 
 /// Settings of a new [`JobSystem`]: from [`JobSystem::builder`].
 ///
@@ -48,6 +61,8 @@ pub struct Builder {
     migration: Migration,
     on_panic: Option<Box<PanicHook>>,
     on_stall: Option<Box<StallHook>>,
+    blocked_after: Option<Duration>,
+    on_blocked: Option<Box<BlockedHook>>,
 }
 
 impl Builder {
@@ -60,6 +75,8 @@ impl Builder {
             migration: Migration::default(),
             on_panic: None,
             on_stall: None,
+            blocked_after: DEFAULT_BLOCKED_AFTER,
+            on_blocked: None,
         }
     }
 
@@ -149,6 +166,48 @@ impl Builder {
         self
     }
 
+    /// Looks for workers that something foreign blocks in the middle of a job (a std lock or channel,
+    /// a read, C code), and tells the [`on_blocked`](Self::on_blocked) hook when one has been for
+    /// that long. Default: after 10 s in debug builds, never in others.
+    ///
+    /// A job that computes is not blocked, nor is one that waits through its context. A thread of
+    /// its own looks four times in `after`, and each start of a job costs some nanoseconds more.
+    /// On Linux only; elsewhere this has no effect.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex, mpsc};
+    /// use std::time::Duration;
+    /// use rustfiber::JobSystem;
+    ///
+    /// let (told, blocked) = mpsc::channel();
+    /// let jobs = JobSystem::builder()
+    ///     .blocked_after(Duration::from_millis(20))
+    ///     .on_blocked(move |blocked| _ = told.send(blocked.to_string()))
+    ///     .build()?;
+    /// # if cfg!(target_os = "linux") {
+    /// let lock = Arc::new(Mutex::new(())); // not rustfiber's
+    /// let held = lock.lock().unwrap();
+    /// let job = jobs.job().name("sinner").spawn({
+    ///     let lock = Arc::clone(&lock);
+    ///     move |_| drop(lock.lock())
+    /// });
+    /// assert!(blocked.recv().unwrap().contains("sinner"));
+    /// # drop(held);
+    /// # }
+    /// # Ok::<(), rustfiber::BuildError>(())
+    /// ```
+    pub fn blocked_after(mut self, after: Duration) -> Self {
+        self.blocked_after = Some(after);
+        self
+    }
+
+    /// Called when a worker has been blocked for as long as [`blocked_after`](Self::blocked_after)
+    /// says: once each time, on a thread of its own. Default: as for [`on_panic`](Self::on_panic).
+    pub fn on_blocked(mut self, hook: impl Fn(&Blocked) + Send + Sync + 'static) -> Self {
+        self.on_blocked = Some(Box::new(hook));
+        self
+    }
+
     /// Lets started jobs go on on any worker, instead of on the one that has started them.
     ///
     /// An idle worker then takes a woken job over, instead of leaving it to wait for a busy one.
@@ -211,6 +270,15 @@ impl Builder {
             let (asked, least) = (self.stack_size, stack::MIN_STACK);
             return Err(Problem::SmallStack { asked, least }.into());
         }
+        if self
+            .blocked_after
+            .is_some_and(|after| after < MIN_BLOCKED_AFTER)
+        {
+            return Err(Problem::BlockedAtOnce {
+                least: MIN_BLOCKED_AFTER,
+            }
+            .into());
+        }
         if self.max_fibers < workers {
             return Err(Problem::FewFibers {
                 asked: self.max_fibers,
@@ -229,7 +297,9 @@ impl Builder {
                 max_fibers: self.max_fibers,
                 on_panic: self.on_panic,
                 on_stall: self.on_stall,
+                on_blocked: self.on_blocked,
             }),
+            blocked_after: self.blocked_after,
         };
         let started = sched::start(config);
         let (shared, threads) = started.map_err(|error| Problem::Threads {
@@ -262,6 +332,7 @@ struct UserHooks {
     max_fibers: usize,
     on_panic: Option<Box<PanicHook>>,
     on_stall: Option<Box<StallHook>>,
+    on_blocked: Option<Box<BlockedHook>>,
 }
 
 impl Hooks for UserHooks {
@@ -295,6 +366,15 @@ impl Hooks for UserHooks {
         match &self.on_stall {
             Some(hook) => call_hook("on_stall", || hook(&stall)),
             None => report(&stall),
+        }
+    }
+
+    #[cold]
+    fn blocked(&self, blocked: BlockedWorker) {
+        let blocked = Blocked::new(blocked);
+        match &self.on_blocked {
+            Some(hook) => call_hook("on_blocked", || hook(&blocked)),
+            None => report(&blocked),
         }
     }
 }

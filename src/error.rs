@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::time::Duration;
 
-use crate::sched::{Census, WaitingJob};
+use crate::sched::{BlockedWorker, Census, WaitingJob};
 
 /// A [`JobSystem`](crate::JobSystem) could not be built. The message says what to change.
 ///
@@ -25,6 +26,7 @@ pub(crate) enum Problem {
     SmallStack { asked: usize, least: usize },
     FewFibers { asked: usize, workers: usize },
     ThreadName(String),
+    BlockedAtOnce { least: Duration },
     Stacks(io::Error),
     Threads { asked: usize, error: io::Error },
 }
@@ -57,6 +59,11 @@ impl fmt::Display for BuildError {
             Problem::ThreadName(name) => write!(
                 f,
                 "a thread can't be named {name:?}: set a `thread_name` without NUL characters"
+            ),
+            Problem::BlockedAtOnce { least } => write!(
+                f,
+                "a worker that has no processor for a moment is not blocked: \
+                 set `blocked_after` to at least {least:?}"
             ),
             Problem::Stacks(error) => write!(
                 f,
@@ -295,6 +302,50 @@ impl fmt::Display for Stall {
             f,
             ", so the jobs that have not started can't:{}",
             self.report
+        )
+    }
+}
+
+/// A worker that something foreign blocks in the middle of a job: the builder's
+/// [`on_blocked`](crate::Builder::on_blocked) hook is shown it.
+///
+/// See [`blocked_after`](crate::Builder::blocked_after) for an example.
+#[derive(Debug)]
+pub struct Blocked(BlockedWorker);
+
+impl Blocked {
+    pub(crate) fn new(blocked: BlockedWorker) -> Self {
+        Self(blocked)
+    }
+
+    /// Which worker it is, counted from 0.
+    #[must_use]
+    pub fn worker(&self) -> usize {
+        self.0.worker
+    }
+
+    /// The name of the job in whose middle it is blocked, if it has one.
+    #[must_use]
+    pub fn job_name(&self) -> Option<&str> {
+        self.0.job.name()
+    }
+
+    /// Where that job was spawned.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.job.spawned_at
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "worker {} has been blocked for {:?} or longer, in a {}: it waits for something that is \
+             not rustfiber's (a std lock or channel, a read), and nothing else that belongs to this \
+             worker can go on meanwhile. Use rustfiber's own locks and channels, or \
+             `cx.blocking(..)`",
+            self.0.worker, self.0.after, self.0.job
         )
     }
 }

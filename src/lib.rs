@@ -65,7 +65,7 @@ mod error;
 mod system;
 
 pub use builder::Builder;
-pub use error::{BuildError, ShutdownError, Stall, Waiting};
+pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{CancelToken, Counter, CounterHold, Event, Limited, channel};

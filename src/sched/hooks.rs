@@ -2,6 +2,7 @@
 
 use super::census::Census;
 use super::task::JobMeta;
+use super::watch::BlockedWorker;
 use crate::stack::StackError;
 use crate::unwind::{self, Payload};
 
@@ -15,6 +16,9 @@ pub(crate) trait Hooks: Send + Sync {
 
     /// No worker has a fiber for the unstarted jobs, and no fiber can go on.
     fn stalled(&self, census: Census, stack_error: Option<&StackError>);
+
+    /// Something foreign blocks a worker.
+    fn blocked(&self, blocked: BlockedWorker);
 }
 
 /// What a job panicked with, and which job it was.

@@ -256,9 +256,14 @@ impl Idle {
         self.wakes.load(Ordering::Acquire)
     }
 
+    /// Whether the worker sleeps, or is about to.
+    pub(crate) fn is_asleep(&self, worker: usize) -> bool {
+        self.starters.has(worker) || self.resumers.has(worker)
+    }
+
     /// Whether every worker sleeps, or is about to.
     pub(crate) fn everyone_sleeps(&self) -> bool {
-        (0..self.beds.len()).all(|worker| self.starters.has(worker) || self.resumers.has(worker))
+        (0..self.beds.len()).all(|worker| self.is_asleep(worker))
     }
 
     /// There is a fiber for a worker that has none: wakes one that sleeps for want of it.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::deque::{Owner, deque};
 use super::shared::{Config, Shared};
 use super::task::JobRef;
+use super::watch::watch;
 use super::worker::Worker;
 use crate::unwind::AbortOnUnwind;
 
@@ -43,6 +44,14 @@ pub(crate) fn start(config: Config) -> io::Result<(Arc<Shared>, Threads)> {
             return Err(error);
         }
     }
+    if shared.watch.is_some() {
+        // Without it the system works as well.
+        let watched = Arc::clone(&shared);
+        let watcher = thread::Builder::new().name(format!("watch-{name}"));
+        threads
+            .threads
+            .extend(watcher.spawn(move || watch(&watched)));
+    }
     Ok((shared, threads))
 }
 
@@ -60,6 +69,9 @@ impl Threads {
         let body = move || {
             let guard = AbortOnUnwind("a worker's main loop");
             shared.idle.move_in(index);
+            if let Some(watch) = &shared.watch {
+                watch.post(index).take_up();
+            }
             Worker::new(index, shared, owner).run();
             guard.disarm();
             running.change(-1);

@@ -24,6 +24,7 @@ mod task;
 mod timers;
 mod trace;
 mod turn;
+mod watch;
 mod worker;
 
 pub use blocking::Blocking;
@@ -36,4 +37,5 @@ pub(crate) use migrate::Migration;
 pub(crate) use shared::{Closed, Config, Shared};
 pub use stats::{Stats, WorkerStats};
 pub(crate) use task::{Details, JobHeader, JobKind, JobMeta, JobRef, Order};
+pub(crate) use watch::BlockedWorker;
 pub(crate) use worker::Worker;

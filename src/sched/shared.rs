@@ -1,6 +1,7 @@
 //! What the workers of one job system share, and what each shows to the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -18,6 +19,7 @@ use super::shelf::Shelf;
 use super::stats::StatCells;
 use super::task::JobRef;
 use super::timers::Timers;
+use super::watch::Watch;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::stack::StackArena;
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) thread_name: String,
     pub(crate) migration: Migration,
     pub(crate) hooks: Arc<dyn Hooks>,
+    /// After what time a worker counts as blocked, if anybody shall look.
+    pub(crate) blocked_after: Option<Duration>,
 }
 
 /// The shared part of a job system. It lives as long as anybody may reach it.
@@ -45,6 +49,8 @@ pub(crate) struct Shared {
     /// The workers end: nothing runs, waits or is postponed, and nothing can come any more.
     pub(super) terminated: AtomicBool,
     pub(super) desk: super::census::Desk,
+    /// Who looks for blocked workers.
+    pub(super) watch: Option<Watch>,
     #[cfg_attr(
         not(feature = "migration"),
         expect(dead_code, reason = "pinned workers share nothing more")
@@ -83,8 +89,12 @@ impl Shared {
                 timers: Timers::new(),
             })
         };
+        let watch = config
+            .blocked_after
+            .and_then(|after| Watch::new(after, workers));
         Self {
             config,
+            watch,
             remotes: stealers.into_iter().map(remote).collect(),
             injector: Injector::new(),
             idle: Idle::new(workers),
@@ -197,6 +207,9 @@ impl Shared {
     pub(super) fn terminate(&self) {
         self.terminated.store(true, Ordering::Release);
         self.idle.wake_all();
+        if let Some(watch) = &self.watch {
+            watch.end();
+        }
     }
 
     /// Leaves a ready fiber to worker `index`.

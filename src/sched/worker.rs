@@ -10,7 +10,7 @@ use super::deque::{Owner, Pushed};
 use super::fiber::{FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
 use super::migrate;
 use super::shared::{Remote, Shared};
-use super::task::JobRef;
+use super::task::{JobHeader, JobRef};
 use super::timers::Stride;
 use super::trace;
 use super::turn::Turn;
@@ -65,12 +65,15 @@ pub(crate) struct Worker {
     pub(super) stack_error: Cell<Option<StackError>>,
     pub(super) census_seen: Cell<u64>,
     slots: Slots,
+    /// Whether somebody looks for blocked workers.
+    is_watched: bool,
 }
 
 impl Worker {
     pub(super) fn new(index: usize, shared: Arc<Shared>, deque: Owner<JobRef>) -> Self {
         Self {
             remote: NonNull::from(&*shared.remotes[index]),
+            is_watched: shared.watch.is_some(),
             index,
             shared,
             deque,
@@ -178,6 +181,25 @@ impl Worker {
         }
     }
 
+    /// Shows who watches which job runs now.
+    #[inline]
+    pub(super) fn show_job(&self, job: &Cell<*const JobHeader>) {
+        if self.is_watched {
+            self.show_job_to_the_watch(job);
+        }
+    }
+
+    #[cold]
+    fn show_job_to_the_watch(&self, job: &Cell<*const JobHeader>) {
+        if let Some(watch) = &self.shared.watch {
+            // SAFETY: the header of a job that runs, or is about to go on, lives as long as its
+            // closure runs.
+            let meta =
+                NonNull::new(job.get().cast_mut()).map(|job| unsafe { JobHeader::meta(job) });
+            watch.post(self.index).set(meta);
+        }
+    }
+
     #[inline]
     fn resume(&self, fiber: ReadyFiber) -> Resumed<Jobs> {
         let local = &fiber.fiber().local;
@@ -191,6 +213,7 @@ impl Worker {
         let address = fiber.as_ptr();
         let outer = self.running.replace(Some(address));
         self.remote().stats.switches.bump();
+        self.show_job(&local.job);
         let resumed = fiber.resume(NonNull::from(self));
         self.running.set(outer);
         if let Resumed::Stopped(fiber, said) = &resumed {

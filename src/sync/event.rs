@@ -222,9 +222,10 @@ impl Source for Event {
     }
 
     unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
         match &self.kind {
+            // SAFETY: by contract.
             Kind::Manual(waiters) => unsafe { waiters.deregister(node) },
+            // SAFETY: by contract.
             Kind::Auto(auto) => auto.waiters.with(|waiters| unsafe { waiters.remove(node) }),
         }
     }
