@@ -46,6 +46,11 @@ impl sealed::Sealed for Blocking {
         Ok(())
     }
 
+    fn step_aside(self) -> Result<(), Interrupted> {
+        crate::primitive::thread::yield_now();
+        Ok(())
+    }
+
     #[inline(never)]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted> {

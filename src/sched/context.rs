@@ -223,6 +223,11 @@ impl sealed::Sealed for &Context<'_> {
         Ok(())
     }
 
+    fn step_aside(self) -> Result<(), Interrupted> {
+        self.yield_now();
+        Ok(())
+    }
+
     #[inline(always)]
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted> {

@@ -245,6 +245,16 @@ impl<W: Unlimited, T: Token> sealed::Sealed for Limited<W, T> {
         Ok(())
     }
 
+    fn step_aside(self) -> Result<(), Interrupted> {
+        if self.token.is_cancelled() {
+            return Err(Interrupted::CANCELLED);
+        }
+        if self.deadline.is_some_and(|at| at <= Instant::now()) {
+            return Err(Interrupted::LATE);
+        }
+        self.who.step_aside()
+    }
+
     #[allow(private_interfaces)]
     fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted> {
         let (_, wake) = self.wait_for_any(&[Arm::new(source)], site)?;

@@ -1,5 +1,6 @@
 //! Floor 5: what jobs and threads wait for. Each is a word or little more, and a list of waiters.
 
+mod block_on;
 mod cancel;
 pub mod channel;
 mod counter;

@@ -260,6 +260,12 @@ pub(crate) struct Chain {
 pub(crate) struct Unlinked(pub(super) NonNull<WaitNode>);
 
 impl Unlinked {
+    /// # Safety
+    /// The caller has unlinked the node, and gives it up.
+    pub(crate) unsafe fn new(node: NonNull<WaitNode>) -> Self {
+        Self(node)
+    }
+
     /// Wakes the waiter.
     pub(crate) fn deliver(self, wake: Wake) {
         // SAFETY: the holder has unlinked the node, which is delivered for the first time.

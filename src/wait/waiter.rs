@@ -174,6 +174,10 @@ pub(crate) mod sealed {
         /// before anything is taken for it.
         fn check(&self) -> Result<(), Interrupted>;
 
+        /// Lets others go first, and comes back by itself, unless the wait that this is part of has
+        /// to end.
+        fn step_aside(self) -> Result<(), Interrupted>;
+
         /// Registers with `source`, and waits until the node is delivered or has left again.
         #[allow(private_interfaces)]
         fn wait_for(self, source: &dyn Source, site: Site) -> Result<Wake, Interrupted>;
