@@ -143,7 +143,6 @@ impl Group {
     }
 
     /// The waiter gives up, on its own thread, unless it has been served.
-    #[cfg_attr(loom, expect(dead_code, reason = "no time passes in a model"))]
     pub(crate) fn give_up(&self) {
         let late = |word: u32| (word & WINNER == OPEN).then_some(word | LATE);
         if self.update(late).is_ok() {

@@ -95,7 +95,7 @@ mod model {
                 thread::spawn(move || stage.0.raise())
             });
             let registered = register(&stage.0, &stage.1);
-            wakers.map(|waker| waker.join().unwrap());
+            wakers.into_iter().for_each(|waker| waker.join().unwrap());
             assert_eq!(stage.1.outcome(), registered.then_some(Wake::Signalled));
         });
     }
