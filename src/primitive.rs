@@ -5,6 +5,21 @@
 
 pub(crate) mod barrier;
 
+/// Makes a function `const`, but for a model, whose atomics are made while it runs.
+macro_rules! const_unless_modelled {
+    ($(#[$attribute:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attribute])*
+        $vis const fn $($rest)*
+
+        #[cfg(loom)]
+        $(#[$attribute])*
+        $vis fn $($rest)*
+    };
+}
+
+pub(crate) use const_unless_modelled;
+
 #[cfg(not(loom))]
 mod imp {
     pub(crate) use std::sync::Arc;

@@ -36,6 +36,13 @@ impl Waiter for Blocking {
 }
 
 impl sealed::Sealed for Blocking {
+    type Base = Self;
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        self
+    }
+
     #[track_caller]
     fn check(&self) -> Result<(), Interrupted> {
         assert!(

@@ -217,6 +217,13 @@ impl Waiter for &Context<'_> {
 }
 
 impl sealed::Sealed for &Context<'_> {
+    type Base = Self;
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        self
+    }
+
     /// Only waits are checked, where it costs nothing beside the switch.
     #[inline(always)]
     fn check(&self) -> Result<(), Interrupted> {

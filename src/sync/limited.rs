@@ -236,6 +236,12 @@ impl<W: Unlimited, T: Token> Waiter for Limited<W, T> {
 }
 
 impl<W: Unlimited, T: Token> sealed::Sealed for Limited<W, T> {
+    type Base = W;
+
+    fn without_limits(self) -> W {
+        self.who
+    }
+
     #[track_caller]
     fn check(&self) -> Result<(), Interrupted> {
         self.who.check()?;

@@ -6,6 +6,7 @@ pub mod channel;
 mod counter;
 mod event;
 mod limited;
+mod mutex;
 mod sleep;
 
 pub use cancel::CancelToken;
@@ -13,6 +14,7 @@ pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterHold};
 pub use event::Event;
 pub use limited::Limited;
+pub use mutex::{Mutex, MutexGuard};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};
 

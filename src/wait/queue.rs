@@ -110,9 +110,14 @@ impl WaitQueue {
     /// Takes up to `most` nodes out, and claims them, oldest first; the caller delivers them after
     /// the unlock, and comes again if there are more: a lock is held for a bounded time.
     pub(crate) fn take(&mut self, most: usize) -> Chain {
+        self.take_while(most, |_| true)
+    }
+
+    /// As `take`, but stops before the first node that is not `wanted`.
+    pub(crate) fn take_while(&mut self, most: usize, wanted: impl Fn(&WaitNode) -> bool) -> Chain {
         let mut taken = Chain::EMPTY;
         for _ in 0..most {
-            if self.is_empty() {
+            if !self.front().is_some_and(&wanted) {
                 break;
             }
             if let Some(first) = self.pop_front() {

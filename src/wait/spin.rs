@@ -7,7 +7,7 @@
 
 use crate::primitive::UnsafeCell;
 use crate::primitive::atomic::{AtomicBool, Ordering};
-use crate::primitive::{hint, thread};
+use crate::primitive::{const_unless_modelled, hint, thread};
 
 /// Looks at the lock before a waiting thread gives its time slice away. A guess: a few times the
 /// longest hold.
@@ -26,10 +26,12 @@ unsafe impl<T: Send> Send for SpinLock<T> {}
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self {
-            locked: AtomicBool::new(false),
-            value: UnsafeCell::new(value),
+    const_unless_modelled! {
+        pub(crate) fn new(value: T) -> Self {
+            Self {
+                locked: AtomicBool::new(false),
+                value: UnsafeCell::new(value),
+            }
         }
     }
 

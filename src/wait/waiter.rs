@@ -170,6 +170,13 @@ pub(crate) mod sealed {
     use crate::wait::{Arm, Deadline, Site, Source, Wake};
 
     pub trait Sealed {
+        /// The same waiter without limits.
+        type Base: Unlimited;
+
+        /// For the part of an operation that must not end early: the lock that a condition's waiter
+        /// takes again.
+        fn without_limits(self) -> Self::Base;
+
         /// Panics when this waiter may not wait here, and says when it may not wait any more. Asked
         /// before anything is taken for it.
         fn check(&self) -> Result<(), Interrupted>;
