@@ -1,5 +1,7 @@
 //! Floor 6: jobs, and the ways to start them and to wait for them.
 
+#[cfg(not(loom))]
+mod blocking;
 mod builder;
 mod cell;
 mod handle;
