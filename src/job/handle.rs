@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use super::cell::CellHandle;
 use super::panic::JobPanic;
 use crate::sync::wait_for;
-use crate::wait::{Interrupted, Site, Source, WaitList, WaitNode, Waiter};
+use crate::wait::{Enlisted, Interrupted, Site, Source, WaitList, WaitNode, Waiter};
 
 /// A handle to a job: waits for it and takes its result.
 ///
@@ -23,11 +23,34 @@ use crate::wait::{Interrupted, Site, Source, WaitList, WaitNode, Waiter};
 /// assert_eq!(handle.join(Blocking).unwrap(), (20, 22));
 /// # Ok::<(), rustfiber::BuildError>(())
 /// ```
-pub struct JobHandle<T>(CellHandle<T>);
+pub struct JobHandle<T> {
+    /// Gone with the result, when an await has taken it.
+    cell: Option<CellHandle<T>>,
+    /// The task that awaits the job, in the list of `done`.
+    pub(super) awaits: Option<Enlisted>,
+}
 
 impl<T> JobHandle<T> {
+    #[inline(always)]
     pub(super) fn new(cell: CellHandle<T>) -> Self {
-        Self(cell)
+        Self {
+            cell: Some(cell),
+            awaits: None,
+        }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn cell(&self) -> &CellHandle<T> {
+        self.cell.as_ref().unwrap_or_else(|| taken())
+    }
+
+    /// The result of a job that is done.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn take_result(&mut self) -> Result<T, JobPanic> {
+        let cell = self.cell.take().unwrap_or_else(|| taken());
+        cell.take_result().map_err(JobPanic::new)
     }
 
     /// Waits until the job has ended, and returns its result.
@@ -49,11 +72,11 @@ impl<T> JobHandle<T> {
     /// A job that joins itself, or one that waits for it, never goes on.
     #[inline(always)]
     #[track_caller]
-    pub fn join<W: Waiter>(self, who: W) -> W::Outcome<Result<T, JobPanic>> {
+    pub fn join<W: Waiter>(mut self, who: W) -> W::Outcome<Result<T, JobPanic>> {
         if let Err(interrupted) = self.wait_until_done(who, Site::here("a job to end")) {
             return who.outcome(Err(interrupted));
         }
-        who.outcome(Ok(self.0.take_result().map_err(JobPanic::new)))
+        who.outcome(Ok(self.take_result()))
     }
 
     /// Waits until the job has ended; the handle keeps its result.
@@ -93,7 +116,7 @@ impl<T> JobHandle<T> {
         if self.is_finished() {
             return Ok(());
         }
-        wait_for(who, &Done(self.0.done()), site)
+        wait_for(who, &Done(self.cell().done()), site)
     }
 
     /// Whether the job has ended; then `join` returns at once.
@@ -108,7 +131,36 @@ impl<T> JobHandle<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.0.done().is_closed()
+        // Without a cell the result has been taken.
+        self.cell
+            .as_ref()
+            .is_none_or(|cell| cell.done().is_closed())
+    }
+}
+
+/// Somebody asks for the result of a job whose handle has been awaited to its end.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn taken() -> ! {
+    panic!("the result of this job has been taken: its `JobHandle` was awaited before")
+}
+
+impl<T> Drop for JobHandle<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(enlisted) = self.awaits.take() {
+            leave(enlisted, self.cell.as_ref());
+        }
+    }
+}
+
+/// Before the handle goes, which tells the job that nobody is in its list. Without a cell the list
+/// has been closed, which delivers everybody.
+#[cold]
+fn leave<T>(enlisted: Enlisted, cell: Option<&CellHandle<T>>) {
+    if let Some(cell) = cell {
+        enlisted.leave(&Done(cell.done()));
     }
 }
 
@@ -118,8 +170,10 @@ impl<T> RefUnwindSafe for JobHandle<T> {}
 
 impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let job = self.cell.as_ref().map(|cell| cell.meta().to_string());
+        let job = job.as_deref().unwrap_or("one whose result has been taken");
         f.debug_struct("JobHandle")
-            .field("job", &self.0.meta().to_string())
+            .field("job", &job)
             .field("is_finished", &self.is_finished())
             .finish()
     }

@@ -1,5 +1,6 @@
 //! Floor 6: jobs, and the ways to start them and to wait for them.
 
+mod await_job;
 #[cfg(not(loom))]
 mod blocking;
 mod builder;

@@ -1,6 +1,7 @@
 //! A counter of unfinished work that can be waited on: the handles. The protocol is in `core`.
 
 mod core;
+mod future;
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -8,6 +9,7 @@ use std::ptr::NonNull;
 
 use self::core::*;
 pub(crate) use self::core::{Continuation, Ticket};
+pub use self::future::CounterFuture;
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::unwind::complain;
 use crate::wait::{Site, Source, WaitList, WaitNode, Waiter, Wish};

@@ -11,7 +11,7 @@ mod sleep;
 
 pub use cancel::CancelToken;
 pub(crate) use counter::{Continuation, Ticket};
-pub use counter::{Counter, CounterHold};
+pub use counter::{Counter, CounterFuture, CounterHold};
 pub use event::Event;
 pub use limited::Limited;
 pub use mutex::{Mutex, MutexGuard};

@@ -1,8 +1,8 @@
 //! Floor 3: who waits. Nodes, the lists they stand in, and the parking of plain threads.
 //!
 //! A *node* stands for one waiter: a suspended fiber, a parked thread, a fiber that waits
-//! nested because it unwinds, or a job that starts when a counter is done. It lives in the
-//! waiter's own memory (for a fiber: on its stack), so waiting allocates nothing.
+//! nested because it unwinds, a job that starts when a counter is done, or a task of a foreign executor. Where
+//! it can, it lives in the waiter's own memory (for a fiber: on its stack), so waiting allocates nothing.
 //!
 //! Whoever **unlinks** a node from its list, and nobody else, **delivers** it: one call of
 //! the node's `deliver` function, which makes the waiter go on. Delivery is the last touch
@@ -20,6 +20,7 @@ mod spin;
 pub(crate) mod testing;
 mod thread;
 mod waiter;
+mod waker;
 
 pub(crate) use deadline::Deadline;
 pub(crate) use group::Arm;
@@ -32,3 +33,4 @@ pub(crate) use spin::SpinLock;
 pub(crate) use thread::{Patience, Spin, ThreadWaiter};
 pub use waiter::{Interrupted, Waiter};
 pub(crate) use waiter::{Limits, sealed, wait_for_any};
+pub(crate) use waker::Enlisted;

@@ -4,8 +4,6 @@ use super::*;
 use crate::wait::testing::Probe;
 use crate::wait::{Source, Wake};
 
-const SIGNALLED: Option<Wake> = Some(Wake::Signalled);
-
 /// Registers a waiter. False: the flag was up.
 fn register(flag: &Flag, probe: &Probe) -> bool {
     // SAFETY: each test registers a probe once, and keeps it until it is out.
@@ -15,6 +13,8 @@ fn register(flag: &Flag, probe: &Probe) -> bool {
 #[cfg(not(loom))]
 mod plain {
     use super::*;
+
+    const SIGNALLED: Option<Wake> = Some(Wake::Signalled);
 
     #[test]
     fn raising_delivers_who_waits_once() {
