@@ -74,7 +74,8 @@ pub use sync::{
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};
 
-/// The README's example is a test.
+/// The README's example, and those of the guide, are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/waiting.md")]
 struct Readme;
