@@ -1,9 +1,8 @@
-//! A finished picture becomes a checksum, a PNG, and, if wanted, a file.
+//! A finished picture becomes a checksum and a PNG.
 
 use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
 use crate::checksum;
-use crate::output::OutDir;
 use crate::picture::{Picture, Size};
 
 #[cfg(test)]
@@ -18,20 +17,17 @@ pub struct Press {
 
 impl Press {
     /// Returns the checksum of the frame's pixels.
-    pub fn print(
-        &mut self,
-        frame: u32,
-        picture: &Picture,
-        out: Option<&OutDir>,
-    ) -> Result<u64, String> {
+    pub fn print(&mut self, frame: u32, picture: &Picture) -> Result<u64, String> {
         picture.rows(&mut self.rows);
         self.png.clear();
         encode(picture.size(), &self.rows, &mut self.png)
             .map_err(|error| format!("cannot encode frame {frame}: {error}"))?;
-        if let Some(out) = out {
-            out.write(frame, &self.png)?;
-        }
         Ok(checksum::of_bytes(&self.rows))
+    }
+
+    /// The PNG of the frame that was printed last.
+    pub fn png(&self) -> &[u8] {
+        &self.png
     }
 }
 

@@ -113,8 +113,10 @@ fn encode(
     let mut press = Press::default();
     let mut sums = vec![0; film.frames as usize];
     while let Ok(Finished { frame, slot, since }) = next_finished.recv(cx) {
-        let print = || press.print(frame, &slot.picture, Some(out));
+        let print = || press.print(frame, &slot.picture);
         sums[frame as usize] = clock.work(Stage::Encode, print)?;
+        // A disk may take its time: on a thread that is no worker.
+        cx.blocking(|| clock.work(Stage::Encode, || out.write(frame, press.png())))?;
         clock.ended(Stage::Encode, since);
         each();
         // At the end nobody waits for slots any more.

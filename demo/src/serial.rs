@@ -25,7 +25,9 @@ pub fn run(
         stage(clock, Stage::Build, || build(film, &mut slot));
         stage(clock, Stage::Render, || render(film, frame, &mut slot));
         let sum = stage(clock, Stage::Encode, || {
-            press.print(frame, &slot.picture, out)
+            let sum = press.print(frame, &slot.picture)?;
+            out.map_or(Ok(()), |out| out.write(frame, press.png()))?;
+            Ok::<_, String>(sum)
         })?;
         sums.push(sum);
         each();

@@ -12,7 +12,7 @@ fn what_is_encoded_is_read_back() {
     }
     let mut press = Press::default();
     // Twice, because the second time the buffers are not new.
-    let sums = [0, 1].map(|frame| press.print(frame, &picture, None).unwrap());
+    let sums = [0, 1].map(|frame| press.print(frame, &picture).unwrap());
     assert_eq!(sums[0], sums[1]);
     let mut reader = png::Decoder::new(std::io::Cursor::new(&press.png))
         .read_info()
