@@ -69,7 +69,8 @@ pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
-    CancelToken, Counter, CounterFuture, CounterHold, Event, Limited, Mutex, MutexGuard, channel,
+    CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Limited, Mutex, MutexGuard,
+    channel,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};

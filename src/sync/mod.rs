@@ -3,6 +3,7 @@
 mod block_on;
 mod cancel;
 pub mod channel;
+mod condvar;
 mod counter;
 mod event;
 mod limited;
@@ -10,6 +11,7 @@ mod mutex;
 mod sleep;
 
 pub use cancel::CancelToken;
+pub use condvar::Condvar;
 pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterFuture, CounterHold};
 pub use event::Event;

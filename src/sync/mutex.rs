@@ -1,13 +1,13 @@
 //! A mutex whose waiters suspend: the typed part. The lock itself is in `raw`.
 
-pub(super) mod raw;
+mod raw;
 
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use self::raw::RawMutex;
+pub(super) use self::raw::RawMutex;
 use crate::primitive::const_unless_modelled;
 use crate::wait::{Site, Waiter};
 
@@ -229,6 +229,11 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
             mutex,
             lent: PhantomData,
         }
+    }
+
+    /// The lock that this guard holds.
+    pub(super) fn raw(&self) -> &'a RawMutex {
+        &self.mutex.raw
     }
 }
 
