@@ -72,6 +72,8 @@ pub use sync::{
     CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Limited, Mutex, MutexGuard,
     channel,
 };
+pub use sync::{CancelToken, Counter, CounterHold, Event, Limited, channel};
+pub use sync::{Semaphore, SemaphorePermit};
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};
 

@@ -8,6 +8,7 @@ mod counter;
 mod event;
 mod limited;
 mod mutex;
+mod semaphore;
 mod sleep;
 
 pub use cancel::CancelToken;
@@ -16,7 +17,7 @@ pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterFuture, CounterHold};
 pub use event::Event;
 pub use limited::Limited;
-pub use mutex::{Mutex, MutexGuard};
+pub use mutex::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};
 

@@ -302,6 +302,11 @@ impl Chain {
         chain
     }
 
+    /// Puts one more node before the others.
+    pub(crate) fn add(&mut self, node: Unlinked) {
+        self.push(node.0);
+    }
+
     pub(super) fn push(&mut self, node: NonNull<WaitNode>) {
         // SAFETY: both the node and the chain are the caller's.
         unsafe { node.as_ref() }.set_next(self.head);
