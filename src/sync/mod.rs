@@ -12,6 +12,7 @@ mod semaphore;
 mod sleep;
 
 pub use cancel::CancelToken;
+pub use cancel::{CancelGuard, CancelToken};
 pub use condvar::Condvar;
 pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterFuture, CounterHold};
