@@ -1,7 +1,10 @@
-//! Atomics, cells and threads: from `std`, or from `loom` in a model.
+//! Atomics, cells, threads and locks: from `std`, from `loom` in a model, or from `shuttle` where
+//! whole programs run on model threads.
 //!
 //! Everything above this file takes them from here, so that the protocols that run in
-//! production are the very ones that the models explore.
+//! production are the very ones that the models explore. A lock of `std` is good everywhere if
+//! nobody uses an atomic from here under it: model threads share one thread of the system, and
+//! switch at each such use.
 
 pub(crate) mod barrier;
 
@@ -21,15 +24,18 @@ macro_rules! const_unless_modelled {
 pub(crate) use const_unless_modelled;
 
 #[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod imp {
-    pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic;
-    pub(crate) use std::thread;
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
+    pub(crate) use std::{thread, thread_local};
 
     pub(crate) mod hint {
         pub(crate) use std::hint::spin_loop;
     }
+}
 
+#[cfg(not(loom))]
+mod cell {
     /// A cell whose accesses a model can check: `loom` reports two that may race.
     #[derive(Debug)]
     #[repr(transparent)]
@@ -60,12 +66,13 @@ mod imp {
     }
 }
 
+/// Models are of protocols without locks, so those and the thread-local are of `std`.
 #[cfg(loom)]
 mod imp {
-    pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic;
+    pub(crate) use loom::sync::{Arc, atomic};
     pub(crate) use loom::thread;
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::thread_local;
 
     pub(crate) mod hint {
         pub(crate) fn spin_loop() {
@@ -74,4 +81,16 @@ mod imp {
     }
 }
 
+#[cfg(loom)]
+mod cell {
+    pub(crate) use loom::cell::UnsafeCell;
+}
+
+#[cfg(shuttle)]
+mod imp {
+    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
+    pub(crate) use shuttle::{hint, thread, thread_local};
+}
+
+pub(crate) use cell::*;
 pub(crate) use imp::*;

@@ -13,11 +13,12 @@
 //! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and
 //! where the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies
 //! on it takes another way. `--cfg rustfiber_eager` makes it false everywhere, for tests. In a
-//! model both are `SeqCst` fences.
+//! model both are `SeqCst` fences; under `shuttle`, whose threads run one at a time and see
+//! everything, nothing needs to be done for the promise.
 
 pub(crate) use imp::{heavy, is_asymmetric, light};
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, shuttle))))]
 mod imp {
     use std::sync::OnceLock;
     use std::sync::atomic::{Ordering, compiler_fence, fence};
@@ -76,12 +77,12 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(not(all(target_os = "linux", not(any(loom, shuttle)))))]
 mod imp {
     use crate::primitive::atomic::{Ordering, fence};
 
     pub(crate) fn is_asymmetric() -> bool {
-        cfg!(loom)
+        cfg!(any(loom, all(shuttle, not(rustfiber_eager))))
     }
 
     #[inline(always)]

@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
 use super::task::JobHeader;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicU64, Ordering};
+use crate::primitive::{Condvar, Mutex, MutexGuard};
 
 /// The waiting jobs of a system.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,7 @@
 //! The threads of a job system: how they start, and how they are waited for.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::deque::{Owner, deque};
@@ -10,6 +9,8 @@ use super::shared::{Config, Shared};
 use super::task::JobRef;
 use super::watch::watch;
 use super::worker::Worker;
+use crate::primitive::thread::{self, JoinHandle};
+use crate::primitive::{Condvar, Mutex};
 use crate::unwind::AbortOnUnwind;
 
 /// The threads of a job system.

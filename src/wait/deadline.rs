@@ -20,7 +20,7 @@ impl Deadline<'_> {
 
     /// Parks this thread, but not beyond the deadline. When that has passed, says so instead, and
     /// does not come back to it.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(super) fn park(&mut self) {
         let Some(at) = self.at else {
             return thread::park();
@@ -35,7 +35,7 @@ impl Deadline<'_> {
     }
 
     /// No time passes in a model: the deadline is a thing that may happen at any moment.
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub(super) fn park(&mut self) {
         match self.at.take() {
             Some(_) => (self.late)(),

@@ -11,7 +11,7 @@
 //! between the load of `done` and the `park` makes that park return at once.
 
 use std::ptr::NonNull;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use std::time::Duration;
 
 use super::deadline::Deadline;
@@ -19,7 +19,7 @@ use super::node::{Source, WaitNode, Wake};
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::primitive::thread::{self, Thread};
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 /// The longest that any thread spins before it parks.
 const SPIN_LIMIT: Duration = Duration::from_micros(20);
 
@@ -116,10 +116,10 @@ unsafe fn deliver(node: NonNull<WaitNode>, wake: Wake) {
 }
 
 /// Spins for at most `SPIN_LIMIT`.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) struct Spin(Option<std::time::Instant>);
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 impl Spin {
     pub(crate) fn start() -> Self {
         Self(Some(std::time::Instant::now() + SPIN_LIMIT))
@@ -171,6 +171,37 @@ impl Spin {
 
     pub(crate) fn again(&mut self, _has_come: impl Fn() -> bool) -> bool {
         false
+    }
+}
+
+/// No time passes here either: it looks again a few times, and lets others go on meanwhile.
+#[cfg(shuttle)]
+pub(crate) struct Spin(u32);
+
+#[cfg(shuttle)]
+impl Spin {
+    /// Looks of a whole search: as many as a searcher needs until it uses force.
+    const LOOKS: u32 = 4;
+
+    pub(crate) fn start() -> Self {
+        Self(Self::LOOKS)
+    }
+
+    pub(crate) fn moment() -> Self {
+        Self(1)
+    }
+
+    pub(crate) fn over() -> Self {
+        Self(0)
+    }
+
+    pub(crate) fn again(&mut self, _has_come: impl Fn() -> bool) -> bool {
+        if self.0 == 0 {
+            return false;
+        }
+        self.0 -= 1;
+        crate::primitive::hint::spin_loop();
+        true
     }
 }
 
