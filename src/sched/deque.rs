@@ -132,7 +132,7 @@ mod thief;
 
 /// Slots of the first buffer, a power of two. The 64 is a guess: deeper than most nests of
 /// joins, and small enough to give to every worker.
-const FIRST_CAPACITY: usize = if cfg!(loom) { 2 } else { 64 };
+const FIRST_CAPACITY: usize = if cfg!(any(loom, shuttle)) { 2 } else { 64 };
 
 /// A value that is one word: given away as that word, and got back from it once.
 ///
