@@ -192,3 +192,35 @@ fn jobs_of_two_systems_wait_for_each_other() {
         answer.join(Blocking).unwrap();
     });
 }
+
+#[test]
+fn a_pipeline_of_threads_jobs_and_loops() {
+    explore([2, 3], |workers| {
+        let jobs = system(workers);
+        let (sender, receiver) = channel::bounded(1);
+        let (counter, full) = (Counter::new(), Arc::new(Event::manual()));
+        let producer =
+            thread::spawn(move || (1..=2).for_each(|n| sender.send(Blocking, n).unwrap()));
+        let total = Arc::new(AtomicUsize::new(0));
+        let consumer = {
+            let (counter, full, total) = (counter.clone(), Arc::clone(&full), Arc::clone(&total));
+            jobs.spawn(move |cx| {
+                while let Ok(n) = receiver.recv(cx) {
+                    let (total, full) = (Arc::clone(&total), Arc::clone(&full));
+                    cx.spawn_counted(&counter, move |cx| {
+                        cx.with_grain(1)
+                            .par_for(0..2, |_, _| _ = total.fetch_add(n, Relaxed));
+                        full.wait(cx);
+                    });
+                }
+                full.set();
+                counter.wait(cx);
+            })
+        };
+        full.wait(Blocking);
+        consumer.join(Blocking).unwrap();
+        producer.join().unwrap();
+        counter.wait(Blocking);
+        assert_eq!(total.load(Relaxed), 6);
+    });
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use rustfiber::{Blocking, CancelToken, Event, channel};
+use rustfiber::{Blocking, CancelToken, Counter, Event, channel};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
@@ -82,6 +82,38 @@ fn a_sender_that_is_cancelled_has_sent_all_or_nothing() {
 }
 
 #[test]
+fn a_counter_is_left_while_it_wakes() {
+    explore([1, 2], |workers| {
+        let jobs = system(workers);
+        let (counter, token) = (Counter::new(), CancelToken::new());
+        counter.add(2);
+        let waiters: Vec<_> = (0..3)
+            .map(|level| {
+                let (counter, token) = (counter.clone(), token.clone());
+                jobs.spawn(move |cx| match level {
+                    // These two leave, or are woken; the others must be woken all the same.
+                    0 => _ = counter.wait(cx.or_cancelled(&token)),
+                    1 => _ = counter.wait_until(cx.or_cancelled(&token), 1),
+                    _ => counter.wait_until(cx, 1),
+                })
+            })
+            .collect();
+        let thread = {
+            let counter = counter.clone();
+            thread::spawn(move || counter.wait(Blocking))
+        };
+        let cancels = jobs.spawn(move |_| token.cancel());
+        counter.done();
+        counter.done();
+        thread.join().unwrap();
+        waiters
+            .into_iter()
+            .for_each(|job| job.join(Blocking).unwrap());
+        cancels.join(Blocking).unwrap();
+    });
+}
+
+#[test]
 fn a_deadline_against_a_signal() {
     explore([1, 2], |workers| {
         let jobs = system(workers);
@@ -99,6 +131,32 @@ fn a_deadline_against_a_signal() {
         let passed = [job.join(Blocking).unwrap(), thread.join().unwrap()];
         let [one, other] = passed.map(u32::from);
         assert_eq!(one + other + u32::from(event.is_set()), 1);
+    });
+}
+
+#[test]
+fn a_signal_a_token_and_a_deadline_at_once() {
+    explore([1, 2], |workers| {
+        let jobs = system(workers);
+        let (event, token) = (Arc::new(Event::auto()), CancelToken::new());
+        let waiters: Vec<_> = (0..2)
+            .map(|_| {
+                let (event, token) = (Arc::clone(&event), token.clone());
+                let limit = Duration::from_micros(30);
+                jobs.spawn(move |cx| {
+                    let who = cx.within(limit).or_cancelled(&token);
+                    u32::from(event.wait(who).is_ok())
+                })
+            })
+            .collect();
+        let cancels = jobs.spawn(move |_| token.cancel());
+        event.set();
+        let passed: u32 = waiters
+            .into_iter()
+            .map(|job| job.join(Blocking).unwrap())
+            .sum();
+        cancels.join(Blocking).unwrap();
+        assert_eq!(passed + u32::from(event.is_set()), 1);
     });
 }
 

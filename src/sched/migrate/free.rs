@@ -17,8 +17,10 @@
 //! fibers are for all workers, and one that sleeps for want of a fiber is woken.
 
 use std::ptr::NonNull;
+use std::sync::PoisonError;
 
 use crate::fiber::FiberList;
+use crate::primitive::Mutex;
 use crate::primitive::atomic::{AtomicU8, Ordering};
 use crate::sched::fiber::{JobFiber, Jobs, ReadyFiber};
 use crate::sched::shared::Shared;
@@ -171,20 +173,17 @@ pub(in crate::sched) fn forced(worker: &Worker) -> bool {
 }
 
 /// What belongs to a worker; a fiber that goes on elsewhere takes out what it has left here.
-pub(in crate::sched) struct Guarded<T>(std::sync::Mutex<T>);
+pub(in crate::sched) struct Guarded<T>(Mutex<T>);
 
 impl<T> Guarded<T> {
     pub(in crate::sched) fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+        Self(Mutex::new(value))
     }
 
     /// # Safety
     /// `f` does not come back here.
     pub(in crate::sched) unsafe fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        f(&mut self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner))
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
