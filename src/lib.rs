@@ -68,13 +68,10 @@ pub use builder::Builder;
 pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
-pub use sync::{CancelGuard, CancelToken, Counter, CounterHold, Event, Limited, channel};
 pub use sync::{
-    CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Limited, Mutex, MutexGuard,
-    channel,
+    CancelGuard, CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Limited, Mutex,
+    MutexGuard, Semaphore, SemaphorePermit, channel,
 };
-pub use sync::{CancelToken, Counter, CounterHold, Event, Limited, channel};
-pub use sync::{Semaphore, SemaphorePermit};
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};
 

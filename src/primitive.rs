@@ -23,7 +23,6 @@ macro_rules! const_unless_modelled {
 
 pub(crate) use const_unless_modelled;
 
-#[cfg(not(loom))]
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};

@@ -91,7 +91,7 @@ fn panics_come_back() {
         assert_eq!(dropped.into_inner(), 50);
         let doomed = jobs.spawn(|cx| cx.blocking(|| panic_any("out of the pool")));
         assert_eq!(
-            doomed.join(Blocking).map(|()| ()).unwrap_err().message(),
+            doomed.join(Blocking).unwrap_err().message(),
             "out of the pool"
         );
     }
@@ -114,7 +114,7 @@ fn a_call_while_unwinding() {
                 });
                 quiet_panic("unwinds")
             });
-            assert!(doomed.join(Blocking).map(|()| ()).is_err());
+            assert!(doomed.join(Blocking).is_err());
             assert!(called.load(Ordering::Relaxed));
         }
     }

@@ -76,7 +76,7 @@ fn a_panic_is_awaited_like_a_result() {
     for workers in WORKERS {
         let (jobs, panics) = system_with_panics(workers);
         let doomed = jobs.job().name("doomed").spawn(|_| quiet_panic("awaited"));
-        let panic = Blocking.block_on(doomed).map(|()| ()).unwrap_err();
+        let panic = Blocking.block_on(doomed).unwrap_err();
         assert_eq!(
             (panic.message(), panic.job_name()),
             ("awaited", Some("doomed"))
@@ -463,7 +463,7 @@ fn jobs_await_tasks_of_tokio() {
                         };
                         cx.block_on(sleep);
                         let doomed = tokio.handle.spawn(async { quiet_panic("in a task") });
-                        assert!(cx.block_on(doomed).map(|()| ()).unwrap_err().is_panic());
+                        assert!(cx.block_on(doomed).unwrap_err().is_panic());
                     });
                 }
             });

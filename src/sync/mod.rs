@@ -11,14 +11,14 @@ mod mutex;
 mod semaphore;
 mod sleep;
 
-pub use cancel::CancelToken;
 pub use cancel::{CancelGuard, CancelToken};
 pub use condvar::Condvar;
 pub(crate) use counter::{Continuation, Ticket};
 pub use counter::{Counter, CounterFuture, CounterHold};
 pub use event::Event;
 pub use limited::Limited;
-pub use mutex::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+pub use mutex::{Mutex, MutexGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};
 

@@ -226,7 +226,7 @@ impl Drop for Seized<'_> {
         // Release: pairs with the acquire of whoever takes permits, or seizes the word next. A
         // store: nobody else writes a seized word.
         self.word
-            .store(self.permits * ONE | waiters, Ordering::Release);
+            .store((self.permits * ONE) | waiters, Ordering::Release);
     }
 }
 
