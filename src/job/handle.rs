@@ -181,7 +181,8 @@ impl<T> fmt::Debug for JobHandle<T> {
 
 /// A handle to a job of a [`Scope`](crate::Scope): waits for it and takes its result.
 ///
-/// Dropping it leaves the job to the scope, which waits for it and hands its panic on.
+/// Dropping it leaves the job to the scope, which waits for it and hands its panic on. Unlike a
+/// [`JobHandle`] it is no future: a job joins it.
 ///
 /// ```
 /// let jobs = rustfiber::JobSystem::new()?;
