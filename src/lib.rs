@@ -69,8 +69,8 @@ pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
-    CancelGuard, CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Limited, Mutex,
-    MutexGuard, Semaphore, SemaphorePermit, channel,
+    CancelGuard, CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Interval,
+    Limited, Mutex, MutexGuard, Semaphore, SemaphorePermit, Tick, channel,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};

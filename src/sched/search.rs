@@ -49,7 +49,8 @@ impl Worker {
     /// Searches and sleeps until there may be something. `None`: look again.
     fn wait_for_work(&self, can_start: bool, until: Option<&Nested>) -> Option<Next> {
         let idle = &self.shared.idle;
-        let mut searching = can_start && self.try_search_for_a_moment();
+        let mut searching =
+            can_start && !self.only_timers_fired() && self.try_search_for_a_moment();
         if !searching && self.has_ready_fiber() {
             return None;
         }
@@ -71,10 +72,11 @@ impl Worker {
             } else {
                 self.remote().stats.parks.bump();
                 trace::parked(self.index);
-                let token = asleep.park_until(self.remote().timers.earliest());
+                let token = asleep.park_until(self.next_timer());
                 self.stride.end();
                 token
             };
+            self.note_what_ended_the_sleep();
             // S6.
             searching = token == Token::Search
                 || (can_start && self.shared.has_unstarted_job() && idle.try_search());

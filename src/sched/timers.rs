@@ -6,17 +6,25 @@
 //! takes it out for a fiber that goes on earlier. So a timer needs no lock. With the feature
 //! `migration` a fiber may go on elsewhere, and the heap is behind one (`Guarded`).
 //!
-//! The heap is an array with four children to each entry, so that it is half as deep as a binary
-//! one; a timer knows its place in it, so that it is taken out in O(log n).
-//!
 //! **When timers fire.** The clock costs about 20 ns, as much as some jobs. While a worker has
-//! timers, it reads the clock once in a number of turns, which grows while turns are short and falls
-//! back when one was long: so a timer is late by `STRIDE_TIME` or by one turn (a job that runs
-//! without a wait), whichever is more. A worker that sleeps does so until its earliest timer.
+//! timers, it reads the clock once in a number of turns (`stride`), which grows while turns are short and falls
+//! back when one was long: so a timer is late by 10 us or by one turn (a job that runs
+//! without a wait), whichever is more; and by a few turns if they have become long just now.
+//!
+//! A worker that sleeps does so until its earliest timer. But a wake-up costs microseconds, and when
+//! there are thousands of timers there would be one for each: so it sleeps for `SHORTEST_SLEEP`
+//! at least since timers have fired, and those that are due by then fire together. One that comes
+//! alone is not late by that.
+
+mod heap;
+mod stride;
 
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
+
+use heap::{Heap, Key};
+pub(super) use stride::Stride;
 
 use super::current;
 use super::migrate::Guarded;
@@ -25,70 +33,33 @@ use super::worker::Worker;
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::wait::{Source, WaitNode, Wake, claimed_chain};
 
-/// Between two readings of the clock, about. A guess.
-const STRIDE_TIME: u64 = 10_000;
-/// The most turns between two readings of the clock. A guess.
-const LONGEST_STRIDE: u32 = 64;
+/// The least time between two moments at which timers wake their worker, in nanoseconds. A guess: about what
+/// the kernel allows itself for one that comes alone.
+const SHORTEST_SLEEP: u64 = 100_000;
 
 /// No timer.
 const NEVER: u64 = u64::MAX;
 
 /// The timers of one worker.
 pub(super) struct Timers {
-    heap: Guarded<Heap>,
+    heap: Guarded<Heap<Registered>>,
     /// When the first one is due; for everybody to read.
     earliest: AtomicU64,
     /// What times are counted from.
     epoch: Instant,
 }
 
-/// When a worker reads the clock next.
-#[derive(Debug)]
-pub(super) struct Stride {
-    left: Cell<u32>,
-    length: Cell<u32>,
-    last: Cell<u64>,
-}
+/// A timer that stands in a heap.
+#[derive(Clone, Copy)]
+struct Registered(NonNull<Timer>);
 
-impl Stride {
-    pub(super) fn new() -> Self {
-        Self {
-            left: Cell::new(0),
-            length: Cell::new(1),
-            last: Cell::new(0),
-        }
-    }
-
-    /// The next turn reads the clock.
-    pub(super) fn end(&self) {
-        self.left.set(0);
-    }
-
-    #[inline]
-    fn is_over(&self) -> bool {
-        let left = self.left.get();
-        self.left.set(left.saturating_sub(1));
-        left == 0
-    }
-
-    fn begin(&self, now: u64) {
-        let took = now.saturating_sub(self.last.replace(now));
-        let length = self.length.get();
-        let length = if took < STRIDE_TIME {
-            (length * 2).min(LONGEST_STRIDE)
-        } else {
-            // As many as would have fitted.
-            (u64::from(length) * STRIDE_TIME / took).max(1) as u32
-        };
-        self.length.set(length);
-        self.left.set(length - 1);
-    }
-}
+// SAFETY: the timer is reached only by whoever has the heap, see `Guarded`.
+unsafe impl Send for Registered {}
 
 impl Timers {
     pub(super) fn new() -> Self {
         Self {
-            heap: Guarded::new(Heap(Vec::new())),
+            heap: Guarded::new(Heap::new()),
             earliest: AtomicU64::new(NEVER),
             epoch: Instant::now(),
         }
@@ -100,17 +71,8 @@ impl Timers {
         self.earliest.load(Ordering::Relaxed) == NEVER
     }
 
-    /// When the first timer is due.
-    pub(super) fn earliest(&self) -> Option<Instant> {
-        let earliest = self.earliest.load(Ordering::Relaxed);
-        (earliest != NEVER).then(|| self.epoch + Duration::from_nanos(earliest))
-    }
-
-    pub(super) fn is_due(&self) -> bool {
-        self.earliest().is_some_and(|at| at <= Instant::now())
-    }
-
-    /// Rounded up, so that nobody wakes early.
+    /// How the heap counts that moment; in whole nanoseconds, as the clock does, so nobody wakes
+    /// early.
     fn count(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch).as_nanos();
         u64::try_from(since).unwrap_or(NEVER).min(NEVER - 1)
@@ -118,12 +80,12 @@ impl Timers {
 
     /// # Safety
     /// The caller is the worker's own thread, or fibers move.
-    unsafe fn with<R>(&self, f: impl FnOnce(&mut Heap) -> R) -> R {
+    unsafe fn with<R>(&self, f: impl FnOnce(&mut Heap<Registered>) -> R) -> R {
         // SAFETY: by contract. `f` calls nothing that comes back here.
         unsafe {
             self.heap.with(|heap| {
                 let result = f(heap);
-                let earliest = heap.0.first().map_or(NEVER, |entry| entry.at);
+                let earliest = heap.first().unwrap_or(NEVER);
                 self.earliest.store(earliest, Ordering::Relaxed);
                 result
             })
@@ -140,13 +102,35 @@ impl Worker {
         }
     }
 
+    /// Until when this worker may sleep.
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        let timers = &self.remote().timers;
+        let earliest = timers.earliest.load(Ordering::Relaxed);
+        let wakes_at = earliest.max(self.timers_fired.get() + SHORTEST_SLEEP);
+        (earliest != NEVER).then(|| timers.epoch + Duration::from_nanos(wakes_at))
+    }
+
     /// S4: whether a timer is due now; then the next turn fires it.
     pub(super) fn timer_is_due(&self) -> bool {
-        let is_due = self.remote().timers.is_due();
+        let is_due = self.next_timer().is_some_and(|at| at <= Instant::now());
         if is_due {
             self.stride.end();
         }
         is_due
+    }
+
+    /// The worker has slept, or was about to.
+    pub(super) fn note_what_ended_the_sleep(&self) {
+        let jobs = self.remote().stats.jobs.get();
+        let by_timer = !self.remote().timers.is_empty() && self.timer_is_due();
+        self.woken_by_timer_at.set(by_timer.then_some(jobs));
+    }
+
+    /// Whether a timer has ended the last sleep, and no job was started since: then nothing says
+    /// that others are about to bring work, and a search would cost more than what the timer has
+    /// brought. Says so once.
+    pub(super) fn only_timers_fired(&self) -> bool {
+        self.woken_by_timer_at.take() == Some(self.remote().stats.jobs.get())
     }
 
     #[cold]
@@ -158,14 +142,14 @@ impl Worker {
         if timers.earliest.load(Ordering::Relaxed) > now {
             return;
         }
+        self.timers_fired.set(now);
         // SAFETY: this is the worker's own thread. A timer in the heap is valid, and its node
         // registered; it is claimed where a waiter that leaves would look for it.
         let due = unsafe {
             timers.with(|heap| {
                 claimed_chain(std::iter::from_fn(|| {
-                    let first = heap.0.first().filter(|first| first.at <= now)?;
-                    let timer = first.timer;
-                    heap.remove(0);
+                    let Registered(timer) = heap.pop_until(now)?;
+                    timer.as_ref().key.set(None);
                     timer.as_ref().node.get()
                 }))
             })
@@ -178,20 +162,18 @@ impl Worker {
 pub(crate) struct Timer {
     at: Instant,
     node: Cell<Option<NonNull<WaitNode>>>,
-    /// Where it stands in the heap, or `NOWHERE`. Like `node` it belongs to whoever has the heap.
-    place: Cell<usize>,
+    /// Where it stands in the heap, if it does. Like `node` it belongs to whoever has the heap.
+    key: Cell<Option<Key>>,
     /// The worker that it was registered with.
     remote: Cell<Option<NonNull<Remote>>>,
 }
-
-const NOWHERE: usize = usize::MAX;
 
 impl Timer {
     pub(crate) fn new(at: Instant) -> Self {
         Self {
             at,
             node: Cell::new(None),
-            place: Cell::new(NOWHERE),
+            key: Cell::new(None),
             remote: Cell::new(None),
         }
     }
@@ -211,7 +193,10 @@ impl Source for Timer {
             self.node.set(Some(node));
             self.remote
                 .set(Some(NonNull::from(worker.as_ref().remote())));
-            timers.with(|heap| heap.insert(timers.count(self.at), NonNull::from(self)));
+            timers.with(|heap| {
+                let key = heap.insert(timers.count(self.at), Registered(NonNull::from(self)));
+                self.key.set(Some(key));
+            });
         }
         true
     }
@@ -224,84 +209,9 @@ impl Source for Timer {
         // which is where it was registered, unless fibers move.
         unsafe {
             remote.as_ref().timers.with(|heap| {
-                let place = self.place.get();
-                let is_here = place != NOWHERE;
-                if is_here {
-                    heap.remove(place);
-                }
-                is_here
+                let key = self.key.take();
+                key.map(|key| heap.remove(key)).is_some()
             })
         }
     }
 }
-
-struct Entry {
-    at: u64,
-    timer: NonNull<Timer>,
-}
-
-/// A heap with four children to each entry; the earliest stands first.
-struct Heap(Vec<Entry>);
-
-// SAFETY: the timers are reached only by whoever has the heap, see `Guarded`.
-unsafe impl Send for Heap {}
-
-const CHILDREN: usize = 4;
-
-impl Heap {
-    fn insert(&mut self, at: u64, timer: NonNull<Timer>) {
-        self.0.push(Entry { at, timer });
-        self.rise(self.0.len() - 1);
-    }
-
-    fn remove(&mut self, place: usize) {
-        let gone = self.0.swap_remove(place);
-        // SAFETY: a timer in the heap is valid.
-        unsafe { gone.timer.as_ref() }.place.set(NOWHERE);
-        if place < self.0.len() {
-            // One of the two does nothing: what rises leaves an earlier one in its place.
-            self.sink(place);
-            self.rise(place);
-        }
-    }
-
-    fn note_place(&self, place: usize) {
-        // SAFETY: a timer in the heap is valid.
-        unsafe { self.0[place].timer.as_ref() }.place.set(place);
-    }
-
-    /// Moves an entry towards the front until its parent is not later.
-    fn rise(&mut self, mut place: usize) {
-        while place > 0 {
-            let parent = (place - 1) / CHILDREN;
-            if self.0[parent].at <= self.0[place].at {
-                break;
-            }
-            self.0.swap(parent, place);
-            self.note_place(place);
-            place = parent;
-        }
-        self.note_place(place);
-    }
-
-    /// Moves an entry towards the end until its children are not earlier.
-    fn sink(&mut self, mut place: usize) {
-        loop {
-            let first = place * CHILDREN + 1;
-            let children = first..(first + CHILDREN).min(self.0.len());
-            let Some(earliest) = children.min_by_key(|&child| self.0[child].at) else {
-                break;
-            };
-            if self.0[place].at <= self.0[earliest].at {
-                break;
-            }
-            self.0.swap(place, earliest);
-            self.note_place(place);
-            place = earliest;
-        }
-        self.note_place(place);
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests;

@@ -269,6 +269,9 @@ impl<W: Unlimited, T: Token> sealed::Sealed for Limited<W, T> {
 
     #[allow(private_interfaces)]
     fn wait_until(self, at: Instant, site: Site) -> Result<(), Interrupted> {
+        if at <= Instant::now() {
+            return Ok(());
+        }
         let sleeper = self.until(at);
         match sleeper.wait_for(&Nothing, site) {
             Err(interrupted) if interrupted.is_late() && sleeper.deadline == Some(at) => Ok(()),

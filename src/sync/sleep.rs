@@ -9,10 +9,9 @@ use crate::wait::{Interrupted, Site, Waiter, sealed::Sealed};
 /// As good as never: some of the clock's arithmetic ends not far beyond.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// When a sleep of `duration` ends that begins now.
-fn end_of(duration: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(duration.min(FOR_EVER)).unwrap_or(now)
+/// `at`, and `duration` later; as late as the clock can tell if that is later.
+pub(super) fn later(at: Instant, duration: Duration) -> Instant {
+    at.checked_add(duration.min(FOR_EVER)).unwrap_or(at)
 }
 
 impl Context<'_> {
@@ -39,7 +38,7 @@ impl Context<'_> {
     /// ```
     #[track_caller]
     pub fn sleep(&self, duration: Duration) {
-        self.sleep_until(end_of(duration));
+        self.sleep_until(later(Instant::now(), duration));
     }
 
     /// Suspends this job until `at`, or a little longer. Returns at once if that has passed.
@@ -90,7 +89,7 @@ where
     /// With [`Blocking`](crate::Blocking) inside a job.
     #[track_caller]
     pub fn sleep(self, duration: Duration) -> Result<(), Interrupted> {
-        self.sleep_until(end_of(duration))
+        self.sleep_until(later(Instant::now(), duration))
     }
 
     /// Suspends the job, or blocks the thread, until `at`, unless a limit ends that early.
