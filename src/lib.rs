@@ -69,8 +69,9 @@ pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
-    CancelGuard, CancelToken, Condvar, Counter, CounterFuture, CounterHold, Event, Interval,
-    Limited, Mutex, MutexGuard, Semaphore, SemaphorePermit, Tick, channel,
+    CancelGuard, CancelToken, Case, Cases, Condvar, Counter, CounterFuture, CounterHold, Event,
+    Interval, Limited, Mutex, MutexGuard, Selected, Semaphore, SemaphorePermit, Tick, channel,
+    select, try_select,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};

@@ -185,7 +185,7 @@ impl Event {
 
     /// Whether a waiter may go through without waiting; an auto event is unset by that.
     #[inline]
-    fn passes(&self) -> bool {
+    pub(super) fn passes(&self) -> bool {
         match &self.kind {
             Kind::Manual(waiters) => waiters.is_closed(),
             // Relaxed: whoever finds it unset looks again under the lock, when it registers.

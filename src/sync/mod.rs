@@ -9,6 +9,7 @@ mod event;
 mod interval;
 mod limited;
 mod mutex;
+mod select;
 mod semaphore;
 mod sleep;
 
@@ -20,6 +21,7 @@ pub use event::Event;
 pub use interval::{Interval, Tick};
 pub use limited::Limited;
 pub use mutex::{Mutex, MutexGuard};
+pub use select::{Case, Cases, Selected, select, try_select};
 pub use semaphore::{Semaphore, SemaphorePermit};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};

@@ -52,7 +52,6 @@ const DRAINS: u32 = 0x8000;
 const OUT: u32 = 0x1_0000;
 
 /// The most arms that a group can have.
-#[expect(dead_code, reason = "for select")]
 pub(crate) const MOST_ARMS: usize = LATE as usize - 1;
 
 /// One waiter that waits for several things.

@@ -23,7 +23,7 @@ mod waiter;
 mod waker;
 
 pub(crate) use deadline::Deadline;
-pub(crate) use group::Arm;
+pub(crate) use group::{Arm, MOST_ARMS};
 pub(crate) use list::{Swept, WaitList};
 pub(crate) use node::{
     Chain, Reached, Site, Source, Unlinked, WaitNode, Wake, Wish, claimed_chain,

@@ -84,6 +84,17 @@ impl WaitQueue {
         NonNull::new(self.head).map(|node| unsafe { node.as_ref() })
     }
 
+    /// The nodes, oldest first; they may have been served otherwise.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &WaitNode> {
+        let mut next = NonNull::new(self.head);
+        std::iter::from_fn(move || {
+            // SAFETY: a node in the queue is valid, and the queue is lent.
+            let node = unsafe { next?.as_ref() };
+            next = NonNull::new(node.next());
+            Some(node)
+        })
+    }
+
     /// Takes the waiter that has waited longest of those that can still be served, and claims it;
     /// the caller delivers it after the unlock. Drops the nodes before it.
     #[inline]

@@ -3,34 +3,85 @@
 use std::error::Error;
 use std::fmt;
 
-/// A value that could not be sent, because all receivers are gone.
+use crate::wait::Interrupted;
+
+/// A value that could not be sent: the channel is closed, or the wait ended early.
 ///
 /// ```
+/// use std::time::Duration;
 /// use rustfiber::{Blocking, channel};
 ///
-/// let (sender, receiver) = channel::bounded(1);
+/// let (sender, receiver) = channel::rendezvous();
+/// let late = sender.send(Blocking.within(Duration::ZERO), 6).unwrap_err();
+/// assert!(late.is_interrupted() && !late.is_closed());
+/// assert_eq!(late.into_inner(), 6);
+///
 /// drop(receiver);
-/// assert_eq!(sender.send(Blocking, 7).unwrap_err().into_inner(), 7);
+/// let closed = sender.send(Blocking, 7).unwrap_err();
+/// assert!(closed.is_closed() && !closed.is_interrupted());
+/// assert_eq!(closed.into_inner(), 7);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SendError<T>(pub(super) T);
+pub struct SendError<T> {
+    value: T,
+    /// `None`: it is closed.
+    interrupted: Option<Interrupted>,
+}
 
 impl<T> SendError<T> {
+    pub(super) fn closed(value: T) -> Self {
+        Self {
+            value,
+            interrupted: None,
+        }
+    }
+
+    pub(super) fn early(value: T, why: Interrupted) -> Self {
+        Self {
+            value,
+            interrupted: Some(why),
+        }
+    }
+
     /// The value.
     pub fn into_inner(self) -> T {
-        self.0
+        self.value
+    }
+
+    /// Whether the channel is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.interrupted.is_none()
+    }
+
+    /// Whether the wait ended early.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.is_some()
+    }
+
+    /// Why the wait ended early, if it did.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<Interrupted> {
+        self.interrupted
     }
 }
 
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").finish_non_exhaustive()
+        match &self.interrupted {
+            None => f.write_str("SendError(closed)"),
+            Some(why) => write!(f, "SendError({why:?})"),
+        }
     }
 }
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sending into a channel whose receivers are all gone")
+        match &self.interrupted {
+            None => f.write_str("sending into a closed channel"),
+            Some(why) => write!(f, "sending into a channel: {why}"),
+        }
     }
 }
 
@@ -47,9 +98,9 @@ impl<T> Error for SendError<T> {}
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// The channel is full.
+    /// The channel is full; or nobody waits to receive, in a rendezvous.
     Full(T),
-    /// All receivers are gone.
+    /// The channel is closed.
     Closed(T),
 }
 
@@ -62,11 +113,13 @@ impl<T> TrySendError<T> {
     }
 
     /// Whether the channel was full.
+    #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
-    /// Whether all receivers are gone.
+    /// Whether the channel is closed.
+    #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
@@ -86,14 +139,14 @@ impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "sending into a full channel",
-            Self::Closed(_) => "sending into a channel whose receivers are all gone",
+            Self::Closed(_) => "sending into a closed channel",
         })
     }
 }
 
 impl<T> Error for TrySendError<T> {}
 
-/// The channel is empty, and all senders are gone.
+/// The channel is empty, and closed.
 ///
 /// ```
 /// use rustfiber::channel::{RecvError, bounded};
@@ -107,7 +160,7 @@ pub struct RecvError;
 
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("receiving from an empty channel whose senders are all gone")
+        f.write_str("receiving from an empty and closed channel")
     }
 }
 
@@ -125,7 +178,7 @@ impl Error for RecvError {}
 pub enum TryRecvError {
     /// The channel is empty.
     Empty,
-    /// The channel is empty, and all senders are gone.
+    /// The channel is empty, and closed.
     Closed,
 }
 
@@ -133,7 +186,7 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "receiving from an empty channel",
-            Self::Closed => "receiving from an empty channel whose senders are all gone",
+            Self::Closed => "receiving from an empty and closed channel",
         })
     }
 }
