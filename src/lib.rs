@@ -70,8 +70,8 @@ pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnErro
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
     CancelGuard, CancelToken, Case, Cases, Condvar, Counter, CounterFuture, CounterHold, Event,
-    Interval, Limited, Mutex, MutexGuard, Selected, Semaphore, SemaphorePermit, Tick, channel,
-    select, try_select,
+    Interval, Limited, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Selected,
+    Semaphore, SemaphorePermit, Tick, channel, select, try_select,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};

@@ -9,6 +9,7 @@ mod event;
 mod interval;
 mod limited;
 mod mutex;
+mod rwlock;
 mod select;
 mod semaphore;
 mod sleep;
@@ -21,7 +22,9 @@ pub use event::Event;
 pub use interval::{Interval, Tick};
 pub use limited::Limited;
 pub use mutex::{Mutex, MutexGuard};
-pub use select::{Case, Cases, Selected, select, try_select};
+pub use select::{
+    Case, Cases, RwLock, RwLockReadGuard, RwLockWriteGuard, Selected, select, try_select,
+};
 pub use semaphore::{Semaphore, SemaphorePermit};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};
