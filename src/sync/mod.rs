@@ -22,9 +22,8 @@ pub use event::Event;
 pub use interval::{Interval, Tick};
 pub use limited::Limited;
 pub use mutex::{Mutex, MutexGuard};
-pub use select::{
-    Case, Cases, RwLock, RwLockReadGuard, RwLockWriteGuard, Selected, select, try_select,
-};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use select::{Case, Cases, Selected, select, try_select};
 pub use semaphore::{Semaphore, SemaphorePermit};
 
 use crate::wait::{Interrupted, Site, Source, Waiter};

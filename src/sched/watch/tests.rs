@@ -27,7 +27,7 @@ fn who_does_nothing_is_found_once() {
 #[test]
 fn who_computes_is_not_blocked() {
     let looks = (1..20).map(|look| seen(0, look * LOOK.as_nanos() as u64));
-    assert_eq!(found(looks), []);
+    assert_eq!(found(looks), Vec::<usize>::new());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn who_sleeps_is_not_blocked() {
         asleep: true,
         ..seen(0, 0)
     };
-    assert_eq!(found([asleep; 20]), []);
+    assert_eq!(found([asleep; 20]), Vec::<usize>::new());
 }
 
 #[test]
