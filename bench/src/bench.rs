@@ -63,6 +63,9 @@ pub enum Ability {
     Skynet,
     Distraction,
     Run,
+    Channels,
+    Sleep,
+    Echo,
     /// It can be started and ended again and again in a process, and runs jobs.
     StartUp,
 }

@@ -1,6 +1,11 @@
 //! async-executor: threads that run one executor until a channel closes, as in the documentation of
-//! `Executor`; tasks in a `Vec`, awaited one after the other, as in its benches.
+//! `Executor`; tasks in a `Vec`, awaited one after the other, as in its benches. Where tasks wait
+//! for `async_io`, its `block_on` drives the threads, as in smol.
 
+mod channels;
+mod events;
+
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -11,7 +16,9 @@ use futures_lite::future;
 use super::executor_talk as talk;
 use super::{Peer, Setup};
 use crate::bench::Ability::{self, *};
+use crate::workloads::channels::{Tally, Traffic};
 use crate::workloads::distraction::{LongJob, Scene};
+use crate::workloads::sleep_100k::Lengths;
 
 pub struct AsyncExecutor {
     executor: Arc<Executor<'static>>,
@@ -32,7 +39,7 @@ impl AsyncExecutor {
 impl Peer for AsyncExecutor {
     const NAME: &'static str = "async-executor";
     const CAN: &'static [Ability] = &[
-        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp,
+        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp, Channels, Sleep, Echo,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -41,8 +48,13 @@ impl Peer for AsyncExecutor {
         let threads = (0..setup.workers).map(|_| {
             let (executor, over) = (Arc::clone(&executor), over.clone());
             thread::spawn(move || {
+                let run = executor.run(over.recv());
                 // An error says that the channel is closed.
-                let _ = future::block_on(executor.run(over.recv()));
+                let _ = if setup.waits_for_events {
+                    async_io::block_on(run)
+                } else {
+                    future::block_on(run)
+                };
             })
         });
         Self {
@@ -74,6 +86,22 @@ impl Peer for AsyncExecutor {
 
     fn skynet(&self, leaves: u64) -> u64 {
         self.block_on(|executor| talk::skynet(executor, leaves))
+    }
+
+    fn send_back(&self, trips: u64) -> Tally {
+        self.block_on(|executor| channels::send_back(executor, trips))
+    }
+
+    fn stream(&self, traffic: Traffic) -> Tally {
+        self.block_on(|executor| channels::stream(executor, traffic))
+    }
+
+    fn sleep(&self, jobs: usize, lengths: Lengths, woken: impl Fn(usize) + Copy + Send + Sync + 'static) {
+        self.block_on(|executor| events::sleep(executor, jobs, lengths, woken));
+    }
+
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        self.block_on(|executor| events::echo(executor, listener, connections))
     }
 
     fn queue_long_job(&self, job: LongJob) {

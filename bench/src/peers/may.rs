@@ -1,17 +1,21 @@
 //! may: coroutines by `go!`, joined by their handles, as in its examples `spawn` and `scoped`.
 //!
 //! It has one scheduler per process, which never ends. Each coroutine takes two mappings, so a
-//! process has room for 32,750 of them: too few for a million at a time, and for skynet, whose
+//! process has room for 32,750 of them: too few for 100,000 sleepers and for a million at a time, and for skynet, whose
 //! coroutines it starts oldest first.
 
+mod channels;
+mod echo;
 mod talk;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use may::go;
 
 use super::{Peer, Setup};
 use crate::bench::Ability::{self, *};
+use crate::workloads::channels::{Tally, Traffic};
 use crate::workloads::distraction::{LongJob, Scene};
 
 pub struct May;
@@ -19,7 +23,7 @@ pub struct May;
 impl Peer for May {
     const NAME: &'static str = "may";
     const CAN: &'static [Ability] = &[
-        Spawn, Scope, SpawnWait, Yield, PingPong, Distraction, Run,
+        Spawn, Scope, SpawnWait, Yield, PingPong, Distraction, Run, Channels, Echo,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -61,6 +65,18 @@ impl Peer for May {
 
     fn pingpong(&self, trips: u64) -> u64 {
         talk::pingpong(trips)
+    }
+
+    fn send_back(&self, trips: u64) -> Tally {
+        channels::send_back(trips)
+    }
+
+    fn stream(&self, traffic: Traffic) -> Tally {
+        channels::stream(traffic)
+    }
+
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        echo::echo(listener, connections)
     }
 
     fn queue_long_job(&self, mut job: LongJob) {

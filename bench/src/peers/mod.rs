@@ -1,11 +1,14 @@
 //! One file per peer, behind one trait.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use crate::bench::{Ability, Bench, Outcome, Run};
 use crate::divide::Divide;
 use crate::workloads;
+use crate::workloads::channels::{Tally, Traffic};
 use crate::workloads::distraction::{LongJob, Scene};
+use crate::workloads::sleep_100k::Lengths;
 
 /// The peer that the others are compared with.
 pub const OURS: &str = "rustfiber";
@@ -21,6 +24,8 @@ pub struct Setup {
     /// Whether the caller can be one of them, in a peer where it works too. It can't where the
     /// bench is about handing jobs over.
     pub caller_works: bool,
+    /// Whether jobs wait for the clock or for sockets.
+    pub waits_for_events: bool,
     /// Bytes of stack for a fiber; threads have theirs from the environment.
     pub stack: Option<usize>,
 }
@@ -31,6 +36,8 @@ impl Setup {
             workers: run.workers,
             caller_works: !run.bench.needs.contains(&Ability::Run)
                 && !run.bench.needs.contains(&Ability::StartUp),
+            waits_for_events: run.bench.needs.contains(&Ability::Sleep)
+                || run.bench.needs.contains(&Ability::Echo),
             stack: run.bench.stack,
         }
     }
@@ -49,6 +56,8 @@ impl<T, F: Fn(usize, &mut T) + Send + Sync> Each<T> for F {}
 pub trait Peer: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     const CAN: &'static [Ability];
+    /// Whether a job is a thread, so that spawning or waking one takes a hundred times longer.
+    const BLOCKS_THREADS: bool = false;
 
     fn start(setup: Setup) -> Self;
 
@@ -118,6 +127,39 @@ pub trait Peer: Sized + Send + Sync + 'static {
         unnamed(Self::NAME)
     }
 
+    /// Two jobs, and two channels for one message each: one sends each number below `trips`, and
+    /// receives it again before it sends the next; the other one sends back what it receives.
+    fn send_back(&self, trips: u64) -> Tally {
+        let _ = trips;
+        unnamed(Self::NAME)
+    }
+
+    /// A job for each sender and each receiver of one channel, of the capacity that the workload
+    /// names. What the receivers receive until there is no sender left.
+    fn stream(&self, traffic: Traffic) -> Tally {
+        let _ = traffic;
+        unnamed(Self::NAME)
+    }
+
+    /// In a job: spawns `jobs` others that each sleep as long as `lengths` says and then call
+    /// `woken` with their number, and waits until all have.
+    fn sleep(
+        &self,
+        jobs: usize,
+        lengths: Lengths,
+        woken: impl Fn(usize) + Copy + Send + Sync + 'static,
+    ) {
+        let _ = (jobs, lengths, woken);
+        unnamed(Self::NAME)
+    }
+
+    /// Accepts so many connections, and serves each with a job that sends back what it reads, until
+    /// the client closes it. The number of bytes sent back.
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        let _ = (listener, connections);
+        unnamed(Self::NAME)
+    }
+
     /// From outside: spawns a job that does all the steps of `job`, and does not wait. Between the
     /// steps it does what the peer's documentation tells a long job to do.
     fn queue_long_job(&self, job: LongJob) {
@@ -154,6 +196,7 @@ macro_rules! peers {
     ($($module:ident :: $peer:ident),* $(,)?) => {
         $(mod $module;)*
         mod executor_talk;
+        mod thread_talk;
 
         /// All peers, rustfiber first, in the order of the table's columns.
         pub const ALL: &[Info] = &[$(Info {
@@ -185,6 +228,8 @@ peers!(
     async_executor::AsyncExecutor,
     bevy_tasks::BevyTasks,
     threads::Threads,
+    crossbeam_channel::CrossbeamChannel,
+    flume::Flume,
 );
 
 #[cfg(test)]

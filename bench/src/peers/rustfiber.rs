@@ -1,7 +1,10 @@
 //! rustfiber, as its README and its documentation use it.
 
+mod channels;
+mod events;
 mod talk;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use rustfiber::{Context, Counter, JobSystem};
@@ -9,7 +12,9 @@ use rustfiber::{Context, Counter, JobSystem};
 use super::{Each, Peer, Setup};
 use crate::bench::Ability::{self, *};
 use crate::divide::{Divide, Step};
+use crate::workloads::channels::{Tally, Traffic};
 use crate::workloads::distraction::{LongJob, Scene};
+use crate::workloads::sleep_100k::Lengths;
 
 pub struct Rustfiber(JobSystem);
 
@@ -17,7 +22,7 @@ impl Peer for Rustfiber {
     const NAME: &'static str = "rustfiber";
     const CAN: &'static [Ability] = &[
         Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Skynet, Distraction, Run,
-        StartUp,
+        StartUp, Channels, Sleep, Echo,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -81,6 +86,22 @@ impl Peer for Rustfiber {
 
     fn skynet(&self, leaves: u64) -> u64 {
         talk::skynet(&self.0, leaves)
+    }
+
+    fn send_back(&self, trips: u64) -> Tally {
+        channels::send_back(&self.0, trips)
+    }
+
+    fn stream(&self, traffic: Traffic) -> Tally {
+        channels::stream(&self.0, traffic)
+    }
+
+    fn sleep(&self, jobs: usize, lengths: Lengths, woken: impl Fn(usize) + Copy + Send + Sync + 'static) {
+        events::sleep(&self.0, jobs, lengths, woken);
+    }
+
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        events::echo(&self.0, listener, connections)
     }
 
     fn queue_long_job(&self, job: LongJob) {

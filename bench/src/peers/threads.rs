@@ -1,12 +1,15 @@
 //! Threads of the standard library, one per job: `thread::spawn` and `thread::scope`, and a
 //! condition variable for an event, as in its documentation.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
 use super::{Each, Peer, Setup};
-use crate::bench::Ability::{self, CoarseFork, Loop, PingPong, Run, SpawnWait};
+use crate::bench::Ability::{self, CoarseFork, Echo, Loop, PingPong, Run, SpawnWait};
 use crate::divide::{Divide, Step};
+use crate::workloads::echo::BUFFER;
 use crate::workloads::pingpong::Ball;
 
 pub struct Threads {
@@ -15,7 +18,8 @@ pub struct Threads {
 
 impl Peer for Threads {
     const NAME: &'static str = "threads";
-    const CAN: &'static [Ability] = &[CoarseFork, Loop, SpawnWait, PingPong, Run];
+    const CAN: &'static [Ability] = &[CoarseFork, Loop, SpawnWait, PingPong, Run, Echo];
+    const BLOCKS_THREADS: bool = true;
 
     fn start(setup: Setup) -> Self {
         Self {
@@ -68,6 +72,28 @@ impl Peer for Threads {
             }
         });
         ball.hits()
+    }
+
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        let threads = Vec::from_iter((0..connections).map(|_| {
+            let (stream, _) = listener.accept().expect("a client connects");
+            thread::spawn(move || serve(stream))
+        }));
+        let bytes = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+        bytes.sum()
+    }
+}
+
+fn serve(mut stream: TcpStream) -> u64 {
+    let (mut buffer, mut bytes) = ([0; BUFFER], 0);
+    loop {
+        match stream.read(&mut buffer).expect("the client writes") {
+            0 => return bytes,
+            n => {
+                stream.write_all(&buffer[..n]).expect("the client reads");
+                bytes += n as u64;
+            }
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! tokio: the multi-threaded runtime, tasks awaited by their handles, as in the documentation of
 //! `tokio::task::spawn`.
 
+mod channels;
+mod events;
 mod talk;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Peer, Setup};
 use crate::bench::Ability::{self, *};
+use crate::workloads::channels::{Tally, Traffic};
 use crate::workloads::distraction::{LongJob, Scene};
+use crate::workloads::sleep_100k::Lengths;
 
 pub struct Tokio(Runtime);
 
@@ -23,12 +28,17 @@ impl Tokio {
 impl Peer for Tokio {
     const NAME: &'static str = "tokio";
     const CAN: &'static [Ability] = &[
-        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp,
+        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp, Channels, Sleep,
+        Echo,
     ];
 
     fn start(setup: Setup) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(setup.workers).build();
-        Self(runtime.expect("a runtime starts"))
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(setup.workers);
+        if setup.waits_for_events {
+            builder.enable_all();
+        }
+        Self(builder.build().expect("a runtime starts"))
     }
 
     fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
@@ -64,6 +74,22 @@ impl Peer for Tokio {
 
     fn skynet(&self, leaves: u64) -> u64 {
         self.on_a_worker(talk::skynet(leaves))
+    }
+
+    fn send_back(&self, trips: u64) -> Tally {
+        self.on_a_worker(channels::send_back(trips))
+    }
+
+    fn stream(&self, traffic: Traffic) -> Tally {
+        self.on_a_worker(channels::stream(traffic))
+    }
+
+    fn sleep(&self, jobs: usize, lengths: Lengths, woken: impl Fn(usize) + Copy + Send + Sync + 'static) {
+        self.on_a_worker(events::sleep(jobs, lengths, woken));
+    }
+
+    fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
+        self.on_a_worker(events::echo(listener, connections))
     }
 
     fn queue_long_job(&self, mut job: LongJob) {

@@ -92,6 +92,7 @@ fn short(peer: &str) -> &str {
         "async-executor" => "async-ex",
         "bevy_tasks" => "bevy",
         "orx-parallel" => "orx",
+        "crossbeam-channel" => "crossbeam",
         _ => peer,
     }
 }

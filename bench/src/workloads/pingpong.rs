@@ -30,8 +30,7 @@ impl Ball {
 }
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    // Threads take a hundred times longer than jobs.
-    let trips = if P::NAME == "threads" { 1000 } else { 50_000 };
+    let trips = if P::BLOCKS_THREADS { 1000 } else { 50_000 };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, trips, || {
         check("the number of hits", peer.pingpong(trips), 2 * trips)

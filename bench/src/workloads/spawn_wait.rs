@@ -12,8 +12,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     }], &[Ability::SpawnWait])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    // Threads take a thousand times longer than jobs.
-    let times = if P::NAME == "threads" { 1000 } else { 50_000 };
+    let times = if P::BLOCKS_THREADS { 1000 } else { 50_000 };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, times, || {
         let sum = times * (times - 1) / 2;
