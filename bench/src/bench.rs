@@ -63,6 +63,7 @@ pub enum Ability {
     Skynet,
     Distraction,
     Run,
+    Lock,
     Channels,
     Sleep,
     Echo,

@@ -47,6 +47,8 @@ pub const BUDGETS: &[Budget] = &[
     any("run_cold_p99", Best(1.0)),
     any("par_small", Times(2.0, "serial")),
     any("par_large", Times(1.0, "rayon")),
+    any("lock_1", Times(1.2, "parking_lot")),
+    any("lock_n", Best(1.0)),
     any("chan_pingpong", Best(1.0)),
     any("chan_1_1", Best(1.0)),
     any("chan_n_1", Best(1.0)),

@@ -6,6 +6,7 @@
 
 mod channels;
 mod echo;
+mod locks;
 mod talk;
 
 use std::net::TcpListener;
@@ -23,7 +24,7 @@ pub struct May;
 impl Peer for May {
     const NAME: &'static str = "may";
     const CAN: &'static [Ability] = &[
-        Spawn, Scope, SpawnWait, Yield, PingPong, Distraction, Run, Channels, Echo,
+        Spawn, Scope, SpawnWait, Yield, PingPong, Distraction, Run, Lock, Channels, Echo,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -65,6 +66,10 @@ impl Peer for May {
 
     fn pingpong(&self, trips: u64) -> u64 {
         talk::pingpong(trips)
+    }
+
+    fn count_locked(&self, jobs: usize, each: u64) -> u64 {
+        locks::count_locked(jobs, each)
     }
 
     fn send_back(&self, trips: u64) -> Tally {

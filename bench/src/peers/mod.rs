@@ -127,6 +127,13 @@ pub trait Peer: Sized + Send + Sync + 'static {
         unnamed(Self::NAME)
     }
 
+    /// So many jobs, each of which locks the same lock so often and adds one to the number in it.
+    /// The number.
+    fn count_locked(&self, jobs: usize, each: u64) -> u64 {
+        let _ = (jobs, each);
+        unnamed(Self::NAME)
+    }
+
     /// Two jobs, and two channels for one message each: one sends each number below `trips`, and
     /// receives it again before it sends the next; the other one sends back what it receives.
     fn send_back(&self, trips: u64) -> Tally {
@@ -228,6 +235,7 @@ peers!(
     async_executor::AsyncExecutor,
     bevy_tasks::BevyTasks,
     threads::Threads,
+    parking_lot::ParkingLot,
     crossbeam_channel::CrossbeamChannel,
     flume::Flume,
 );

@@ -2,6 +2,7 @@
 
 mod channels;
 mod events;
+mod locks;
 mod talk;
 
 use std::net::TcpListener;
@@ -22,7 +23,7 @@ impl Peer for Rustfiber {
     const NAME: &'static str = "rustfiber";
     const CAN: &'static [Ability] = &[
         Fork, CoarseFork, Loop, Spawn, SpawnMillion, Scope, SpawnWait, Yield, PingPong, Skynet, Distraction, Run,
-        StartUp, Channels, Sleep, Echo,
+        StartUp, Lock, Channels, Sleep, Echo,
     ];
 
     fn start(setup: Setup) -> Self {
@@ -86,6 +87,10 @@ impl Peer for Rustfiber {
 
     fn skynet(&self, leaves: u64) -> u64 {
         talk::skynet(&self.0, leaves)
+    }
+
+    fn count_locked(&self, jobs: usize, each: u64) -> u64 {
+        locks::count_locked(&self.0, jobs, each)
     }
 
     fn send_back(&self, trips: u64) -> Tally {

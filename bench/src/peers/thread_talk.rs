@@ -1,9 +1,22 @@
-//! Threads that talk through a channel, for the peers that have nothing but channels: a thread per
-//! job, as in the examples of their documentation.
+//! Threads that share a lock or talk through a channel, for the peers that have nothing but that:
+//! a thread per job, as in the examples of their documentation.
 
 use std::thread;
 
 use crate::workloads::channels::{Tally, Traffic};
+
+/// So many threads that each add one so often; `add` does it under the lock.
+pub fn count_locked(jobs: usize, each: u64, add: impl Fn() + Sync) {
+    thread::scope(|s| {
+        for _ in 0..jobs {
+            s.spawn(|| {
+                for _ in 0..each {
+                    add();
+                }
+            });
+        }
+    });
+}
 
 /// The two ends of a channel.
 pub trait Sending: Clone + Send {

@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use super::{Each, Peer, Setup};
-use crate::bench::Ability::{self, CoarseFork, Echo, Loop, PingPong, Run, SpawnWait};
+use super::{Each, Peer, Setup, thread_talk};
+use crate::bench::Ability::{self, CoarseFork, Echo, Lock, Loop, PingPong, Run, SpawnWait};
 use crate::divide::{Divide, Step};
 use crate::workloads::echo::BUFFER;
 use crate::workloads::pingpong::Ball;
@@ -18,7 +18,7 @@ pub struct Threads {
 
 impl Peer for Threads {
     const NAME: &'static str = "threads";
-    const CAN: &'static [Ability] = &[CoarseFork, Loop, SpawnWait, PingPong, Run, Echo];
+    const CAN: &'static [Ability] = &[CoarseFork, Loop, SpawnWait, PingPong, Run, Lock, Echo];
     const BLOCKS_THREADS: bool = true;
 
     fn start(setup: Setup) -> Self {
@@ -72,6 +72,12 @@ impl Peer for Threads {
             }
         });
         ball.hits()
+    }
+
+    fn count_locked(&self, jobs: usize, each: u64) -> u64 {
+        let number = Mutex::new(0);
+        thread_talk::count_locked(jobs, each, || *number.lock().unwrap() += 1);
+        number.into_inner().unwrap()
     }
 
     fn echo(&self, listener: TcpListener, connections: usize) -> u64 {

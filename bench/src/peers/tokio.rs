@@ -3,6 +3,7 @@
 
 mod channels;
 mod events;
+mod locks;
 mod talk;
 
 use std::net::TcpListener;
@@ -28,7 +29,7 @@ impl Tokio {
 impl Peer for Tokio {
     const NAME: &'static str = "tokio";
     const CAN: &'static [Ability] = &[
-        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp, Channels, Sleep,
+        Spawn, SpawnMillion, SpawnWait, Yield, PingPong, Skynet, Distraction, Run, StartUp, Lock, Channels, Sleep,
         Echo,
     ];
 
@@ -74,6 +75,10 @@ impl Peer for Tokio {
 
     fn skynet(&self, leaves: u64) -> u64 {
         self.on_a_worker(talk::skynet(leaves))
+    }
+
+    fn count_locked(&self, jobs: usize, each: u64) -> u64 {
+        self.on_a_worker(locks::count_locked(jobs, each))
     }
 
     fn send_back(&self, trips: u64) -> Tally {

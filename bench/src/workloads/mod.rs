@@ -36,6 +36,7 @@ workloads!(
     run_hot,
     run_cold,
     loops,
+    locks,
     channels,
     sleep_100k,
     echo,
