@@ -2,8 +2,8 @@
 //! it waits.
 //!
 //! A *job* is a closure. Thousands to a million of them share one worker thread per core. A job may
-//! wait in the middle of any call depth, for other jobs, a [`Counter`], an [`Event`], a
-//! [`channel`]; its worker goes on with other work meanwhile. A wait never runs an unrelated job on
+//! wait in the middle of any call depth, for other jobs, a [`Counter`], a [`Mutex`], a [`channel`], a
+//! future, a moment; its worker goes on with other work meanwhile. A wait never runs an unrelated job on
 //! the waiter's stack.
 //!
 //! ```
@@ -35,7 +35,11 @@
 //! - [`Context::par_for`], [`Context::par_for_each`], [`Context::par_map_reduce`]: parallel loops, which
 //!   cost little when they are short.
 //! - [`Counter`]: wait for many jobs at once, or for anything else that is counted.
-//! - [`Event`] and [`channel`]: jobs that talk to each other.
+//! - [`Event`], [`channel`] and [`select`]: jobs that talk to each other. [`Mutex`], [`RwLock`], [`Condvar`],
+//!   [`Semaphore`], [`Barrier`], [`OnceCell`], [`Lazy`]: jobs that share.
+//! - [`Context::within`], [`Context::until`], [`Context::or_cancelled`]: waits that end early.
+//! - [`Context::sleep`], [`Interval`]: time. [`Context::block_on`]: futures. [`Context::blocking`]: calls
+//!   that block their thread.
 //!
 //! # Cargo features
 //! - `tracing`: a span per job, with name and spawn location, and events for suspend, resume, steal
