@@ -73,9 +73,10 @@ pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
 pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
-    CancelGuard, CancelToken, Case, Cases, Condvar, Counter, CounterFuture, CounterHold, Event,
-    Interval, Limited, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Selected,
-    Semaphore, SemaphorePermit, Tick, channel, select, try_select,
+    Barrier, BarrierWaitResult, CancelGuard, CancelToken, Case, Cases, Condvar, Counter,
+    CounterFuture, CounterHold, Event, Interval, Limited, Mutex, MutexGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Selected, Semaphore, SemaphorePermit, Tick, channel, select,
+    try_select,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};

@@ -1,5 +1,6 @@
 //! Floor 5: what jobs and threads wait for. Each is a word or little more, and a list of waiters.
 
+mod barrier;
 mod block_on;
 mod cancel;
 pub mod channel;
@@ -14,6 +15,7 @@ mod select;
 mod semaphore;
 mod sleep;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use cancel::{CancelGuard, CancelToken};
 pub use condvar::Condvar;
 pub(crate) use counter::{Continuation, Ticket};
