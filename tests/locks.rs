@@ -329,25 +329,28 @@ fn nobody_starves() {
     });
 }
 
-/// Woken in vain once, it is handed the lock, although somebody else wants it at that moment.
+/// Woken in vain once, it goes before those behind it, and is handed the lock, although somebody else
+/// wants it at that moment.
 #[test]
 fn a_waiter_that_has_lost_is_handed_the_lock() {
     let _watchdog = watch();
     system(1).run(|cx| {
-        let mutex = Arc::new(Mutex::new(0));
+        let mutex = Arc::new(Mutex::new(Vec::new()));
         let guard = mutex.lock(cx);
-        let waiter = {
+        let waiters = ["first", "second"].map(|name| {
             let mutex = Arc::clone(&mutex);
-            spawn_waiter(cx, move |cx| *mutex.lock(cx) += 1)
-        };
+            spawn_waiter(cx, move |cx| mutex.lock(cx).push(name))
+        });
         drop(guard);
         let again = mutex.try_lock().expect("it is free until the waiter comes");
         let_others_go_on(cx);
-        assert!(!waiter.is_finished());
+        assert!(again.is_empty());
         drop(again);
-        assert!(mutex.try_lock().is_none(), "it is the waiter's now");
-        waiter.join(cx).unwrap();
-        assert_eq!(*mutex.lock(cx), 1);
+        assert!(mutex.try_lock().is_none(), "it is the first one's now");
+        for waiter in waiters {
+            waiter.join(cx).unwrap();
+        }
+        assert_eq!(*mutex.lock(cx), ["first", "second"]);
     });
 }
 

@@ -136,7 +136,7 @@ impl Condvar {
         who: W,
         guard: &mut MutexGuard<'_, T>,
     ) -> W::Outcome<()> {
-        who.outcome(self.wait_once(who, guard, Site::here("a condition")))
+        who.outcome(self.wait_once(who, guard))
     }
 
     /// Waits for notifications as long as `condition` holds, which is asked with the mutex locked:
@@ -170,10 +170,9 @@ impl Condvar {
         guard: &mut MutexGuard<'_, T>,
         mut condition: impl FnMut(&mut T) -> bool,
     ) -> W::Outcome<()> {
-        let site = Site::here("a condition");
         let mut ended = who.check();
         while ended.is_ok() && condition(&mut **guard) {
-            ended = self.wait_once(who, guard, site);
+            ended = self.wait_once(who, guard);
         }
         if ended.is_err_and(Interrupted::is_late) && !condition(&mut **guard) {
             ended = Ok(());
@@ -227,11 +226,11 @@ impl Condvar {
     }
 
     /// The wait, and the lock after it.
+    #[track_caller]
     fn wait_once<W: Waiter, T: ?Sized>(
         &self,
         who: W,
         guard: &mut MutexGuard<'_, T>,
-        site: Site,
     ) -> Result<(), Interrupted> {
         who.check()?;
         let wait = Wait {
@@ -239,8 +238,8 @@ impl Condvar {
             mutex: guard.raw(),
             is_unlocked: Cell::new(false),
         };
-        let ended = who.wait_for(&wait, site);
-        wait.lock_again(who, site);
+        let ended = who.wait_for(&wait, Site::here("a condition"));
+        wait.lock_again(who);
         ended.map(|_| ())
     }
 
@@ -283,10 +282,10 @@ struct Wait<'a> {
 
 impl Wait<'_> {
     #[track_caller]
-    fn lock_again<W: Waiter>(&self, who: W, site: Site) {
+    fn lock_again<W: Waiter>(&self, who: W) {
         if self.is_unlocked.get() {
             self.mutex
-                .lock(who.without_limits(), site)
+                .lock(who.without_limits())
                 .expect("a wait without deadline and token is never interrupted");
             self.is_unlocked.set(false);
         }

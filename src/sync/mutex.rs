@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 
 pub(super) use self::raw::RawMutex;
 use crate::primitive::const_unless_modelled;
-use crate::wait::{Site, Waiter};
+use crate::wait::Waiter;
 
 /// A value that one job or thread at a time may use.
 ///
@@ -149,7 +149,7 @@ impl<T: ?Sized> Mutex<T> {
         if let Err(interrupted) = who.check() {
             return who.outcome(Err(interrupted));
         }
-        let locked = self.raw.lock(who, Site::here("a mutex"));
+        let locked = self.raw.lock(who);
         // SAFETY: it is locked, for this guard.
         who.outcome(locked.map(|()| unsafe { MutexGuard::new(self) }))
     }

@@ -60,6 +60,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::primitive::atomic::{AtomicU8, Ordering};
@@ -73,10 +74,14 @@ const WOKEN: u8 = 4;
 /// How often a waiter that was woken may lose before it is owed the lock.
 const PATIENCE: u32 = 1;
 
-/// Looks at a held lock before its waiter suspends, with pauses between them that double. A guess:
-/// together they last some hundred nanoseconds, a few times what a short hold takes. A holder that
-/// waits itself, or stands on this very worker, makes them vain.
-const LOOKS: u32 = if cfg!(loom) { 1 } else { 6 };
+/// Looks at a held lock before its waiter suspends. A guess, as `PAUSE` is: together the pauses last
+/// some hundred nanoseconds, longer than a short hold. A holder that waits itself, or whose home is
+/// the waiter's worker, makes them vain. A model has none: a pause would let the holder go first.
+const LOOKS: u32 = if cfg!(loom) { 0 } else { 2 };
+
+/// The turns of the first pause between two looks; the next has twice as many. Short ones would take
+/// the word from its holder's cache again and again.
+const PAUSE: u32 = 16;
 
 /// A mutex without its value.
 pub(crate) struct RawMutex {
@@ -106,11 +111,12 @@ impl RawMutex {
 
     /// Takes the lock, or waits for it.
     #[inline(always)]
-    pub(crate) fn lock<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
+    #[track_caller]
+    pub(crate) fn lock<W: Waiter>(&self, who: W) -> Result<(), Interrupted> {
         if self.try_lock_unawaited() {
             return Ok(());
         }
-        self.lock_contended(who, site)
+        self.lock_contended(who, Location::caller())
     }
 
     /// Takes the lock if nobody holds it.
@@ -153,10 +159,18 @@ impl RawMutex {
 
     #[cold]
     #[inline(never)]
-    fn lock_contended<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
+    fn lock_contended<W: Waiter>(
+        &self,
+        who: W,
+        at: &'static Location<'static>,
+    ) -> Result<(), Interrupted> {
         if self.spin() {
             return Ok(());
         }
+        let site = Site {
+            what: "a mutex",
+            at,
+        };
         let (mut losses, mut has_waited) = (0, false);
         loop {
             let attempt = Attempt {
@@ -253,7 +267,7 @@ impl fmt::Debug for RawMutex {
 
 /// Pauses before the next look.
 fn pause(look: u32) {
-    for _ in 0..1_u32 << look {
+    for _ in 0..PAUSE << look {
         hint::spin_loop();
     }
 }
@@ -332,3 +346,6 @@ impl Source for Attempt<'_> {
         })
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
