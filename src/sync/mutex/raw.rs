@@ -77,7 +77,7 @@ const PATIENCE: u32 = 1;
 /// Looks at a held lock before its waiter suspends. A guess, as `PAUSE` is: together the pauses last
 /// some hundred nanoseconds, longer than a short hold. A holder that waits itself, or whose home is
 /// the waiter's worker, makes them vain. A model has none: a pause would let the holder go first.
-const LOOKS: u32 = if cfg!(loom) { 0 } else { 2 };
+const LOOKS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 2 };
 
 /// The turns of the first pause between two looks; the next has twice as many. Short ones would take
 /// the word from its holder's cache again and again.
