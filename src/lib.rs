@@ -74,9 +74,9 @@ pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnErro
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
     Barrier, BarrierWaitResult, CancelGuard, CancelToken, Case, Cases, Condvar, Counter,
-    CounterFuture, CounterHold, Event, Interval, Limited, Mutex, MutexGuard, RwLock,
-    RwLockReadGuard, RwLockWriteGuard, Selected, Semaphore, SemaphorePermit, Tick, channel, select,
-    try_select,
+    CounterFuture, CounterHold, Event, Interval, Lazy, Limited, Mutex, MutexGuard, OnceCell,
+    RwLock, RwLockReadGuard, RwLockWriteGuard, Selected, Semaphore, SemaphorePermit, Tick, channel,
+    select, try_select,
 };
 pub use system::{Handle, JobSystem};
 pub use wait::{Interrupted, Waiter};
