@@ -53,7 +53,7 @@ impl<T> Future for JobHandle<T> {
                 return Poll::Pending;
             }
         }
-        Poll::Ready(this.take_result())
+        Poll::Ready(this.take_cell().take_result().map_err(JobPanic::new))
     }
 }
 

@@ -39,18 +39,25 @@ impl<T> JobHandle<T> {
         }
     }
 
-    #[inline(always)]
     #[track_caller]
     pub(super) fn cell(&self) -> &CellHandle<T> {
-        self.cell.as_ref().unwrap_or_else(|| taken())
+        match &self.cell {
+            Some(cell) => cell,
+            None => taken(),
+        }
     }
 
-    /// The result of a job that is done.
+    /// Takes the cell out; no task awaits the job any more.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn take_result(&mut self) -> Result<T, JobPanic> {
-        let cell = self.cell.take().unwrap_or_else(|| taken());
-        cell.take_result().map_err(JobPanic::new)
+    pub(super) fn take_cell(&mut self) -> CellHandle<T> {
+        if let Some(enlisted) = self.awaits.take() {
+            leave(enlisted, self.cell.as_ref());
+        }
+        match self.cell.take() {
+            Some(cell) => cell,
+            None => taken(),
+        }
     }
 
     /// Waits until the job has ended, and returns its result.
@@ -66,17 +73,19 @@ impl<T> JobHandle<T> {
     /// If the job panicked.
     ///
     /// # Panics
-    /// With [`Blocking`](crate::Blocking) inside a job; the job is detached then.
+    /// With [`Blocking`](crate::Blocking) inside a job; the job is detached then. If the result has
+    /// been taken, by awaiting `&mut` the handle.
     ///
     /// # Deadlocks
     /// A job that joins itself, or one that waits for it, never goes on.
     #[inline(always)]
     #[track_caller]
     pub fn join<W: Waiter>(mut self, who: W) -> W::Outcome<Result<T, JobPanic>> {
-        if let Err(interrupted) = self.wait_until_done(who, Site::here("a job to end")) {
+        let cell = self.take_cell();
+        if let Err(interrupted) = cell.wait_until_done(who, Site::here("a job to end")) {
             return who.outcome(Err(interrupted));
         }
-        who.outcome(Ok(self.take_result()))
+        who.outcome(Ok(cell.take_result().map_err(JobPanic::new)))
     }
 
     /// Waits until the job has ended; the handle keeps its result.
@@ -107,16 +116,11 @@ impl<T> JobHandle<T> {
     #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
-        who.outcome(self.wait_until_done(who, Site::here("a job to end")))
-    }
-
-    #[inline(always)]
-    fn wait_until_done<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
-        who.check()?;
-        if self.is_finished() {
-            return Ok(());
-        }
-        wait_for(who, &Done(self.cell().done()), site)
+        let site = Site::here("a job to end");
+        who.outcome(match &self.cell {
+            Some(cell) => cell.wait_until_done(who, site),
+            None => who.check(),
+        })
     }
 
     /// Whether the job has ended; then `join` returns at once.
@@ -135,6 +139,17 @@ impl<T> JobHandle<T> {
         self.cell
             .as_ref()
             .is_none_or(|cell| cell.done().is_closed())
+    }
+}
+
+impl<T> CellHandle<T> {
+    #[inline(always)]
+    fn wait_until_done<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
+        who.check()?;
+        if self.done().is_closed() {
+            return Ok(());
+        }
+        wait_for(who, &Done(self.done()), site)
     }
 }
 
