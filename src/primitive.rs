@@ -93,3 +93,25 @@ mod imp {
 
 pub(crate) use cell::*;
 pub(crate) use imp::*;
+
+/// Asks the processor for memory that is needed soon, where there is a way to ask.
+#[inline(always)]
+pub(crate) fn prefetch<T>(memory: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program could see, and can't fault.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(memory.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!(
+            "prfm pldl1keep, [{}]",
+            in(reg) memory,
+            options(readonly, nostack, preserves_flags)
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = memory;
+}

@@ -7,9 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use common::{system, watch};
-use rustfiber::{Blocking, Context, Counter, Event, JobSystem, channel};
+use rustfiber::{Blocking, CancelToken, Context, Counter, Event, Interval, JobSystem, channel};
 
 /// The system's allocator, and how often workers have asked it for memory.
 struct Counting;
@@ -74,17 +75,22 @@ static ALLOCATOR: Counting = Counting;
 
 const WARM_UP: usize = 100;
 const ROUNDS: usize = 10_000;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Calls `round` often, and checks that after the first calls none allocates.
-fn allocates_nothing(what: &str, mut round: impl FnMut()) {
+fn allocates_nothing(what: &str, round: impl FnMut()) {
+    allocates_nothing_in(what, ROUNDS, round);
+}
+
+fn allocates_nothing_in(what: &str, rounds: usize, mut round: impl FnMut()) {
     (0..WARM_UP).for_each(|_| round());
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    (0..ROUNDS).for_each(|_| round());
+    (0..rounds).for_each(|_| round());
     let after = ALLOCATIONS.load(Ordering::Relaxed);
     assert_eq!(
         after - before,
         0,
-        "allocations in {ROUNDS} rounds of {what}"
+        "allocations in {rounds} rounds of {what}"
     );
 }
 
@@ -176,6 +182,54 @@ fn counters(jobs: &JobSystem) {
             counter.done();
         },
     );
+}
+
+/// Waits with a deadline and a token: one that is served, one that need not wait, one that is late.
+fn timed_waits(jobs: &JobSystem) {
+    let (ping, pong) = (Event::auto(), Event::auto());
+    let token = CancelToken::new();
+    between_two_jobs(
+        jobs,
+        "timed waits",
+        |cx| {
+            ping.set();
+            let limited = cx.within(HOUR).or_cancelled(&token);
+            pong.wait(limited).unwrap();
+            pong.set();
+            pong.wait(limited).unwrap();
+            let late = pong.wait(cx.within(Duration::ZERO));
+            assert!(late.unwrap_err().is_late());
+        },
+        |cx| {
+            ping.wait(cx.within(HOUR)).unwrap();
+            pong.set();
+        },
+    );
+}
+
+/// Short ones: a worker sleeps, or the moment has passed already.
+fn sleeps(jobs: &JobSystem) {
+    let paces = [Duration::from_nanos(1), Duration::from_micros(1)];
+    jobs.run(|cx| {
+        let token = CancelToken::new();
+        let interval = Cell::new(Some(Interval::new(Duration::from_nanos(100))));
+        // Beside timers that stay.
+        let others = Vec::from_iter((0..100).map(|_| {
+            let token = token.child();
+            cx.spawn(move |cx| _ = cx.or_cancelled(&token).sleep(HOUR))
+        }));
+        cx.sleep(Duration::from_millis(1));
+        let round = || {
+            cx.sleep(paces[0]);
+            cx.within(HOUR).sleep(paces[1]).unwrap();
+            let mut ticks = interval.take().unwrap();
+            ticks.tick(cx.or_cancelled(&token)).unwrap();
+            interval.set(Some(ticks));
+        };
+        allocates_nothing_in("sleeps", 1_000, round);
+        token.cancel();
+        others.into_iter().for_each(|other| other.join(cx).unwrap());
+    });
 }
 
 fn levels_of_counters(jobs: &JobSystem) {
@@ -384,6 +438,8 @@ fn jobs_allocate_nothing() {
         auto_events(&jobs);
         manual_events(&jobs);
         counters(&jobs);
+        timed_waits(&jobs);
+        sleeps(&jobs);
         levels_of_counters(&jobs);
         channels(&jobs, 1);
         channels(&jobs, 4);

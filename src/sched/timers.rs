@@ -31,6 +31,7 @@ use super::migrate::Guarded;
 use super::shared::Remote;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicU64, Ordering};
+use crate::primitive::prefetch;
 use crate::wait::{Source, WaitNode, Wake, claimed_chain};
 
 /// The least time between two moments at which timers wake their worker, in nanoseconds. A guess: about what
@@ -51,10 +52,64 @@ pub(super) struct Timers {
 
 /// A timer that stands in a heap.
 #[derive(Clone, Copy)]
-struct Registered(NonNull<Timer>);
+struct Registered {
+    timer: NonNull<Timer>,
+    node: NonNull<WaitNode>,
+}
 
 // SAFETY: the timer is reached only by whoever has the heap, see `Guarded`.
 unsafe impl Send for Registered {}
+
+impl Registered {
+    /// The timer and its node lie in a stack that nobody has touched for long.
+    fn prefetch(self) -> Self {
+        prefetch(self.timer.as_ptr());
+        prefetch(self.node.as_ptr());
+        self
+    }
+}
+
+/// Takes timers that are due out of the heap, and tells them; a few of them are on their way from
+/// memory at each moment.
+struct Due<'h> {
+    heap: &'h mut Heap<Registered>,
+    now: u64,
+    /// Taken out, but not told yet; the oldest at `turn`.
+    ahead: [Option<Registered>; AHEAD],
+    turn: usize,
+}
+
+/// What an iterator is ahead: about as many as come from memory at once. A guess.
+const AHEAD: usize = 8;
+
+impl<'h> Due<'h> {
+    /// For as long as the heap is held.
+    ///
+    /// # Safety
+    /// The timers in the heap are valid.
+    unsafe fn new(heap: &'h mut Heap<Registered>, now: u64) -> Self {
+        let ahead = std::array::from_fn(|_| heap.pop_until(now).map(Registered::prefetch));
+        Self {
+            heap,
+            now,
+            ahead,
+            turn: 0,
+        }
+    }
+}
+
+impl Iterator for Due<'_> {
+    type Item = NonNull<WaitNode>;
+
+    fn next(&mut self) -> Option<NonNull<WaitNode>> {
+        let next = self.heap.pop_until(self.now).map(Registered::prefetch);
+        let due = std::mem::replace(&mut self.ahead[self.turn % AHEAD], next)?;
+        self.turn += 1;
+        // SAFETY: it was in the heap a moment ago, which is still held.
+        unsafe { due.timer.as_ref() }.key.set(None);
+        Some(due.node)
+    }
+}
 
 impl Timers {
     pub(super) fn new() -> Self {
@@ -145,15 +200,7 @@ impl Worker {
         self.timers_fired.set(now);
         // SAFETY: this is the worker's own thread. A timer in the heap is valid, and its node
         // registered; it is claimed where a waiter that leaves would look for it.
-        let due = unsafe {
-            timers.with(|heap| {
-                claimed_chain(std::iter::from_fn(|| {
-                    let Registered(timer) = heap.pop_until(now)?;
-                    timer.as_ref().key.set(None);
-                    timer.as_ref().node.get()
-                }))
-            })
-        };
+        let due = unsafe { timers.with(|heap| claimed_chain(Due::new(heap, now))) };
         due.deliver(Wake::Signalled);
     }
 }
@@ -161,8 +208,7 @@ impl Worker {
 /// A moment that a job waits for. It stays in its place while it is registered.
 pub(crate) struct Timer {
     at: Instant,
-    node: Cell<Option<NonNull<WaitNode>>>,
-    /// Where it stands in the heap, if it does. Like `node` it belongs to whoever has the heap.
+    /// Where it stands in the heap, if it does. Belongs to whoever has the heap.
     key: Cell<Option<Key>>,
     /// The worker that it was registered with.
     remote: Cell<Option<NonNull<Remote>>>,
@@ -172,7 +218,6 @@ impl Timer {
     pub(crate) fn new(at: Instant) -> Self {
         Self {
             at,
-            node: Cell::new(None),
             key: Cell::new(None),
             remote: Cell::new(None),
         }
@@ -190,11 +235,11 @@ impl Source for Timer {
         // SAFETY: this thread's worker outlives this frame; and this is its own thread.
         unsafe {
             let timers = &worker.as_ref().remote().timers;
-            self.node.set(Some(node));
             self.remote
                 .set(Some(NonNull::from(worker.as_ref().remote())));
+            let timer = NonNull::from(self);
             timers.with(|heap| {
-                let key = heap.insert(timers.count(self.at), Registered(NonNull::from(self)));
+                let key = heap.insert(timers.count(self.at), Registered { timer, node });
                 self.key.set(Some(key));
             });
         }
