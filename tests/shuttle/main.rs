@@ -12,6 +12,8 @@
 #![forbid(unsafe_code)]
 
 mod ends;
+mod locks;
+mod selects;
 mod signals;
 mod waits;
 mod work;
