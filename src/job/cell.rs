@@ -27,7 +27,7 @@ use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::panic::Unjoined;
@@ -105,6 +105,7 @@ where
         job: JobKind {
             execute: execute::<T, F>,
             meta,
+            tally,
         },
         result: offset_of!(JobCell<T, F>, body),
         layout: Layout::new::<JobCell<T, F>>(),
@@ -127,6 +128,20 @@ impl Head {
 unsafe fn meta(header: NonNull<JobHeader>) -> JobMeta {
     // SAFETY: by contract.
     unsafe { header.cast::<Head>().as_ref() }.meta()
+}
+
+/// The counter that counts the job, or null.
+///
+/// # Safety
+/// `header` is that of a cell whose job has not run.
+unsafe fn tally(header: NonNull<JobHeader>) -> *const () {
+    // SAFETY: by contract; the ties are there until the job ends, and nobody writes them.
+    let ties = unsafe {
+        let ties = header.cast::<Head>().as_ref().ties.get();
+        (*ties).assume_init_ref()
+    };
+    let tally = ties.ticket.as_ref().map(Ticket::tally);
+    tally.map_or(ptr::null(), |tally| tally.as_ptr().cast_const())
 }
 
 /// A new job, and its handle. `worker` is this thread's, if it is one.
@@ -244,7 +259,12 @@ unsafe fn settle<T: Send, F>(
         waiters.deliver(Wake::Signalled);
     }
     if let Some(ticket) = ties.ticket {
-        if ticket.finish().is_err() {
+        // A job that a worker runs, it runs on a runner's own stack, after which it takes the next.
+        let finished = match worker {
+            Some(worker) => ticket.finish_on(worker),
+            None => ticket.finish(),
+        };
+        if finished.is_err() {
             hooks.counter_below_zero();
         }
     }

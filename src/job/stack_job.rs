@@ -6,7 +6,7 @@
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::handle::Done;
 use crate::sched::{Context, JobHeader, JobKind, JobMeta, JobRef, Order, Shared};
@@ -34,6 +34,7 @@ where
     const KIND: JobKind = JobKind {
         execute: execute::<R, F>,
         meta: meta::<R, F>,
+        tally: |_| ptr::null(),
     };
 
     #[inline(always)]

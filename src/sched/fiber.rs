@@ -104,8 +104,10 @@ impl Protocol for Jobs {
 #[inline]
 fn run_job(fiber: &JobFiber, job: JobRef) {
     fiber.local.job.set(job.as_ptr().as_ptr());
-    fiber.local.worker().remote().stats.jobs.bump();
-    fiber.local.worker().show_job(&fiber.local.job);
+    let worker = fiber.local.worker();
+    worker.unburden_for(&job);
+    worker.remote().stats.jobs.bump();
+    worker.show_job(&fiber.local.job);
     fiber.local.span.start(&job);
     Context::lend(fiber, |cx| job.run(cx));
     fiber.local.span.end();

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod budget;
+mod burden;
 mod census;
 mod context;
 mod current;
@@ -28,6 +29,7 @@ mod watch;
 mod worker;
 
 pub use blocking::Blocking;
+pub(crate) use burden::Burden;
 pub(crate) use census::{Census, WaitingJob};
 pub use context::Context;
 pub(crate) use current::is_worker;

@@ -37,6 +37,10 @@ impl Worker {
         if let Some(next) = self.look_elsewhere(can_start) {
             return Some(next);
         }
+        if self.set_burden_down() {
+            // It may have woken a fiber.
+            return None;
+        }
         if self.shared.terminated() {
             return Some(Next::Nothing);
         }

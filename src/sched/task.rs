@@ -105,6 +105,8 @@ pub(crate) struct JobKind {
     pub(crate) execute: unsafe fn(NonNull<JobHeader>, Order<'_, '_>),
     /// Called as long as the job has not ended.
     pub(crate) meta: unsafe fn(NonNull<JobHeader>) -> JobMeta,
+    /// The tally of what the job may leave (see `burden`), or null. Called before `execute`.
+    pub(crate) tally: unsafe fn(NonNull<JobHeader>) -> *const (),
 }
 
 /// What is to be done with a job.
@@ -156,6 +158,13 @@ impl JobRef {
     pub(crate) fn meta(&self) -> JobMeta {
         // SAFETY: valid until it has been executed, which spends the `JobRef`.
         unsafe { JobHeader::meta(self.0) }
+    }
+
+    /// The tally of what it may leave, or null.
+    #[inline]
+    pub(super) fn tally(&self) -> *const () {
+        // SAFETY: as in `meta`.
+        unsafe { (self.0.as_ref().kind.tally)(self.0) }
     }
 
     pub(crate) fn as_ptr(&self) -> NonNull<JobHeader> {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use super::burden::Back;
 use super::current;
 use super::deque::{Owner, Pushed};
 use super::fiber::{FiberWaiter, JobFiber, Jobs, ReadyFiber, Request};
@@ -53,6 +54,8 @@ pub(crate) struct Worker {
     pub(super) has_idle: Cell<bool>,
     /// The job for the runner that is resumed next.
     handoff: Cell<Option<JobRef>>,
+    /// What it carries from job to job.
+    pub(super) back: Back,
     pub(super) turn: Turn,
     /// When the worker looks for timers that are due.
     pub(super) stride: Stride,
@@ -87,6 +90,7 @@ impl Worker {
             running: Cell::new(None),
             has_idle: Cell::new(false),
             handoff: Cell::new(None),
+            back: Back::new(),
             turn: Turn::default(),
             stride: Stride::new(),
             timers_fired: Cell::new(0),
@@ -163,11 +167,15 @@ impl Worker {
             next = match self.resume(fiber) {
                 Resumed::Stopped(fiber, Request::Yield) => {
                     self.remote().stats.yields.bump();
+                    if cfg!(feature = "migration") {
+                        self.set_burden_down();
+                    }
                     migrate::yielded(self, fiber);
                     None
                 }
                 Resumed::Stopped(fiber, Request::Wait(waiter)) => {
                     self.remote().stats.waits.bump();
+                    self.set_burden_down();
                     // SAFETY: the waiter is this fiber's, which has just stopped here.
                     unsafe {
                         self.begin_wait(fiber.fiber(), waiter.as_ref().site());
@@ -175,6 +183,7 @@ impl Worker {
                     }
                 }
                 Resumed::Stopped(fiber, Request::Idle(other)) => {
+                    self.set_burden_down();
                     self.put_idle(fiber);
                     other
                 }

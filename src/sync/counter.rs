@@ -1,5 +1,7 @@
-//! A counter of unfinished work that can be waited on: the handles. The protocol is in `core`.
+//! A counter of unfinished work that can be waited on: the handles. The protocol is in `core`, and
+//! what workers put off in `carry`.
 
+mod carry;
 mod core;
 mod future;
 
@@ -7,6 +9,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
+use self::carry::Shares;
 use self::core::*;
 pub(crate) use self::core::{Continuation, Ticket};
 pub use self::future::CounterFuture;
@@ -70,6 +73,7 @@ impl Counter {
         let core = Box::new(Core {
             state: AtomicU64::new(REF),
             settled: AtomicU64::new(0),
+            shares: Shares::new(),
             waiters: WaitList::new(),
         });
         Self {
@@ -92,14 +96,14 @@ impl Counter {
     /// ```
     #[must_use]
     pub fn count(&self) -> u32 {
-        // Acquire: pairs with the release of the decrements that have led here.
-        (self.core().state.load(Ordering::Acquire) & PENDING) as u32
+        self.core().collect();
+        self.core().now()
     }
 
     /// Whether the count is zero at this moment.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        self.count() == 0
+        self.core().now() == 0
     }
 
     /// Raises the count by `n`. Each is taken back with one [`done`](Self::done).
@@ -118,7 +122,12 @@ impl Counter {
     pub fn add(&self, n: u32) {
         let n = u64::from(n);
         let fits = |state: u64| (state & PENDING) + n <= MOST_BY_HAND;
-        let raised = self.core().update(|state| fits(state).then(|| state + n));
+        let raise = || self.core().update(|state| fits(state).then(|| state + n));
+        let raised = raise().or_else(|_| {
+            // Of jobs that are carried, by themselves far fewer.
+            self.core().collect();
+            raise()
+        });
         assert!(
             raised.is_ok(),
             "`Counter::add({n})` would raise the count above 2^25"
@@ -139,7 +148,7 @@ impl Counter {
     /// If the count is zero: there is one `done` more than there were `add`s.
     #[track_caller]
     pub fn done(&self) {
-        match self.core().lower(0) {
+        match self.core().lower(1, 0) {
             Ok((due, _)) => self.core().wake(due, 0),
             Err(Underflow) => panic!(
                 "`Counter::done` below zero: each `done` must have its own `add` \

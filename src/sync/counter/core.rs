@@ -78,6 +78,7 @@
 
 use std::ptr::NonNull;
 
+use super::carry::Shares;
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::unwind::abort;
 use crate::wait::{Reached, Source, Swept, WaitList, WaitNode, Wake, Wish};
@@ -103,6 +104,8 @@ pub(super) struct Core {
     /// The crossings that Z2 has counted.
     pub(super) settled: AtomicU64,
     pub(super) waiters: WaitList,
+    /// What workers carry.
+    pub(super) shares: Shares,
 }
 
 /// The wake-ups that a change of the count has made necessary.
@@ -131,25 +134,31 @@ impl Core {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
     }
 
-    /// Lowers the count by one, and the references by `refs` unless there is somebody to wake: then
+    /// The count.
+    pub(super) fn now(&self) -> u32 {
+        // Acquire: pairs with the release of the decrements that have led here.
+        (self.state.load(Ordering::Acquire) & PENDING) as u32
+    }
+
+    /// Lowers the count by `n`, at least one, and the references by `refs` unless there is somebody to wake: then
     /// they are given up in `wake`. Returns the state that was replaced.
     #[inline]
-    pub(super) fn lower(&self, refs: u64) -> Result<(Due, u64), Underflow> {
+    pub(super) fn lower(&self, n: u64, refs: u64) -> Result<(Due, u64), Underflow> {
         let due = |state: u64| match state & (WAITERS | LEVELS) {
             0 => Due::Nothing,
-            _ if state & PENDING == 1 => Due::Zero,
+            _ if state & PENDING == n => Due::Zero,
             flags if flags & LEVELS != 0 => Due::Level,
             _ => Due::Nothing,
         };
         let lowered = self.update(|state| {
-            if state & PENDING == 0 {
+            if state & PENDING < n {
                 return None;
             }
             Some(match due(state) {
-                Due::Nothing => state - ONE - refs,
+                Due::Nothing => state - n * ONE - refs,
                 // Z1.
-                Due::Zero => ((state & !(WAITERS | LEVELS)) - ONE).wrapping_add(CROSSING),
-                Due::Level => state - ONE,
+                Due::Zero => ((state & !(WAITERS | LEVELS)) - n * ONE).wrapping_add(CROSSING),
+                Due::Level => state - n * ONE,
             })
         });
         match lowered {
@@ -196,6 +205,9 @@ impl Core {
     /// C1 and C2: announces a waiter for `level`; returns the crossings that there were before.
     /// `None`: the count is low enough.
     pub(super) fn arrive(&self, level: u32) -> Option<u64> {
+        if level != 0 {
+            self.carry_no_more();
+        }
         let level = u64::from(level);
         let flags = if level == 0 {
             WAITERS
@@ -321,7 +333,7 @@ unsafe impl Send for Ticket {}
 // SAFETY: as above.
 unsafe impl Sync for Ticket {}
 
-/// The count was zero already: somebody has called `done` once too often.
+/// The count was too low already: somebody has called `done` once too often.
 #[derive(Debug)]
 pub(crate) struct Underflow;
 
@@ -332,7 +344,7 @@ impl Ticket {
         let core = std::mem::ManuallyDrop::new(self).core;
         // SAFETY: the ticket's reference keeps the block alive until it is given up.
         let core = unsafe { core.as_ref() };
-        match core.lower(REF) {
+        match core.lower(1, REF) {
             // The reference went with the decrement, and the block with it unless it was the last
             // one.
             Ok((Due::Nothing, state)) => core.free_if_last(state, REF),

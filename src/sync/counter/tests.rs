@@ -104,6 +104,31 @@ mod plain {
         assert_eq!(probe.outcome(), Some(Wake::Signalled));
     }
 
+    /// The state has room for what is carried, since that has an end, and `add` knows that it is no
+    /// part of the count.
+    #[test]
+    fn what_is_carried_has_an_end() {
+        if !crate::primitive::barrier::is_asymmetric() {
+            return;
+        }
+        let counter = Counter::new();
+        let jobs: Vec<Ticket> = (0..2_000).map(|_| counter.ticket()).collect();
+        let mut jobs = jobs.into_iter();
+        let load = jobs.next().unwrap().finish_or_carry().unwrap().unwrap();
+        let mut carried = 0;
+        while jobs.next().unwrap().add_to(&load) {
+            carried += 1;
+        }
+        assert!(carried < 1_100);
+        let others = jobs.len() as u32;
+        assert!(counter.core().now() > others);
+        counter.add((MOST_BY_HAND as u32) - others);
+        assert_eq!(counter.count(), MOST_BY_HAND as u32);
+        assert_eq!(load.set_down(), 0);
+        jobs.for_each(|job| job.finish().unwrap());
+        assert_eq!(counter.count(), MOST_BY_HAND as u32 - others);
+    }
+
     /// A thread wakes one waiter; another waiter calls as soon as that one's zero is over, and a
     /// third thread makes the next zero come and go at once.
     #[test]
@@ -191,6 +216,8 @@ mod plain {
     }
 }
 
+#[cfg(loom)]
+mod carried;
 #[cfg(loom)]
 mod model;
 #[cfg(loom)]
