@@ -1,15 +1,19 @@
 //! Memory for spawned jobs: small slots that are used again.
 //!
 //! ```text
-//!   a worker's `Slots`, by size        the `DEPOT`, for everybody          the allocator
-//!   at hand: s s s .. (a list)   <--   batches: [s..s] [s..s] ..     <--   a chunk, cut into
-//!   in reserve: [s s .. s]       -->   loose:   s s s                      one batch
+//!   a worker's `Slots`, by size           the `DEPOT`, for everybody        the allocator
+//!   [s s s .. s            ]         <--   s s s s s s s s ..          <--   a chunk, cut into
+//!    oldest   newest: next   room    -->                                     one batch
 //! ```
 //!
-//! A worker takes slots from its own lists and puts those back there that it frees, whoever took
+//! A worker takes slots from its own stacks and puts those back there that it frees, whoever took
 //! them: a slot is plain memory, and belongs to nobody. A worker that frees more than it takes
 //! hands whole batches on to the depot, one lock for `BATCH` slots, and one that takes more than it
 //! frees gets them there. Other threads take and free single slots at the depot.
+//!
+//! A free slot is known by its address alone, and is not written: it was last used by another
+//! worker perhaps, and then it costs as much as a spawn to get its cache line here. So the worker
+//! asks for the lines of those that it will take some jobs later.
 //!
 //! Chunks are never given back to the allocator, since a handle may outlive its system and so may
 //! its slot; the next system uses them again. There are as many slots as jobs were unfinished at
@@ -18,11 +22,18 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Slots that move between a worker and the depot together. A guess.
+/// Slots that move between a worker and the depot together, a power of two. A guess.
 const BATCH: usize = 64;
+
+/// A worker has room for two: keeps one that takes and frees around a border from the depot.
+const ROOM: usize = 2 * BATCH;
+
+/// The line of a slot is asked for when so many others are taken before it: in the time of these
+/// spawns it comes from another core. Measured where this was written; a guess elsewhere.
+const AHEAD: usize = 6;
 
 /// The sizes of slots: whole cache lines, so that two jobs never share one.
 const LINE: usize = 64;
@@ -40,71 +51,14 @@ const fn size_of_slot(layout: Layout) -> Option<usize> {
     Some(if lines == 0 { 0 } else { lines - 1 })
 }
 
-/// A free slot: the first word links it to the next of its list, the second one, in the first slot
-/// of a batch, links that batch to the next.
-#[repr(C)]
-struct Free {
-    next: Option<NonNull<Free>>,
-    next_batch: Option<NonNull<Free>>,
-}
-
-/// A list of free slots, which belong to the list.
-struct List {
-    first: Cell<Option<NonNull<Free>>>,
-    len: Cell<usize>,
-}
-
-// SAFETY: the slots belong to the list and are plain memory.
-unsafe impl Send for List {}
-
-impl List {
-    const fn new() -> Self {
-        Self {
-            first: Cell::new(None),
-            len: Cell::new(0),
-        }
-    }
-
-    #[inline(always)]
-    fn pop(&self) -> Option<NonNull<u8>> {
-        let slot = self.first.get()?;
-        // SAFETY: a slot in the list is the list's.
-        let next = unsafe { slot.as_ref().next };
-        prefetch(next);
-        self.first.set(next);
-        self.len.set(self.len.get() - 1);
-        Some(slot.cast())
-    }
-
-    /// # Safety
-    /// The slot is free, and given up to the list.
-    #[inline(always)]
-    unsafe fn push(&self, slot: NonNull<u8>) {
-        let slot = slot.cast::<Free>();
-        let free = Free {
-            next: self.first.get(),
-            next_batch: None,
-        };
-        // SAFETY: by contract; a slot has room for two words, and is aligned to a cache line.
-        unsafe { slot.write(free) };
-        self.first.set(Some(slot));
-        self.len.set(self.len.get() + 1);
-    }
-
-    fn swap(&self, other: &List) {
-        self.first.swap(&other.first);
-        self.len.swap(&other.len);
-    }
-}
-
-/// Asks for the memory of the slot that comes next, which is written soon.
+/// Asks for the memory of a slot that is written soon.
 #[inline(always)]
-fn prefetch(slot: Option<NonNull<Free>>) {
+fn prefetch(slot: *mut u8) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(slot) = slot {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; the processor has it on every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.as_ptr().cast_const().cast()) };
+        // SAFETY: a hint, for any address; the processor has it on every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast_const().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = slot;
@@ -112,8 +66,10 @@ fn prefetch(slot: Option<NonNull<Free>>) {
 
 /// Free slots of one size that no worker has.
 struct Depot {
-    batches: Option<NonNull<Free>>,
-    loose: List,
+    /// A stack, with room for all slots that there are: to free one allocates nothing.
+    free: Vec<*mut u8>,
+    /// How many slots there are, wherever they are.
+    all: usize,
 }
 
 // SAFETY: the slots belong to the depot and are plain memory.
@@ -122,46 +78,40 @@ unsafe impl Send for Depot {}
 impl Depot {
     const fn new() -> Self {
         Self {
-            batches: None,
-            loose: List::new(),
+            free: Vec::new(),
+            all: 0,
         }
     }
 
-    /// Moves a full batch into `list`, which is empty.
-    fn take_batch(&mut self, list: &List) -> bool {
-        let Some(batch) = self.batches else {
+    /// A new chunk, cut into one batch, of which the lowest address is taken first.
+    fn cut_chunk(&mut self, size: usize) -> impl Iterator<Item = *mut u8> + use<> {
+        self.all += BATCH;
+        self.free.reserve(self.all - self.free.len());
+        let bytes = (size + 1) * LINE;
+        let layout = Layout::from_size_align(bytes * BATCH, LINE).expect("a chunk is small");
+        // SAFETY: the layout is not empty.
+        let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: the slot lies in the chunk.
+        let slot = move |slot| unsafe { chunk.add(slot * bytes) }.as_ptr();
+        (0..BATCH).rev().map(slot)
+    }
+
+    /// Moves a batch to `room`, if there is a whole one.
+    fn take_batch(&mut self, room: &[Cell<*mut u8>]) -> bool {
+        let Some(rest) = self.free.len().checked_sub(BATCH) else {
             return false;
         };
-        // SAFETY: a batch in the depot is the depot's.
-        self.batches = unsafe { batch.as_ref().next_batch };
-        list.first.set(Some(batch));
-        list.len.set(BATCH);
+        for (to, from) in room.iter().zip(&self.free[rest..]) {
+            to.set(*from);
+        }
+        self.free.truncate(rest);
         true
     }
 
-    /// Takes a single slot. Loose slots come together again, so that workers can have them.
-    ///
-    /// # Safety
-    /// The slot is free, and given up to the depot.
-    unsafe fn put_loose(&mut self, slot: NonNull<u8>) {
-        // SAFETY: by contract.
-        unsafe { self.loose.push(slot) };
-        if self.loose.len.get() == BATCH {
-            let list = List::new();
-            list.swap(&self.loose);
-            self.put_batch(&list);
-        }
-    }
-
-    /// Takes a full batch; `list` is empty then.
-    fn put_batch(&mut self, list: &List) {
-        debug_assert_eq!(list.len.get(), BATCH);
-        let Some(mut batch) = list.first.take() else {
-            return;
-        };
-        list.len.set(0);
-        // SAFETY: the list's slots are the depot's from here on.
-        unsafe { batch.as_mut() }.next_batch = self.batches.replace(batch);
+    fn put_batch(&mut self, batch: &[Cell<*mut u8>]) {
+        self.free.extend(batch.iter().map(Cell::get));
     }
 }
 
@@ -169,32 +119,17 @@ impl Depot {
 static DEPOT: [Mutex<Depot>; SIZES] = [const { Mutex::new(Depot::new()) }; SIZES];
 
 fn depot(size: usize) -> MutexGuard<'static, Depot> {
-    // Nothing panics under the lock.
+    // Nothing panics under the lock, but for want of memory.
     DEPOT[size].lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Cuts a new chunk into one batch for `list`, in the order of the addresses.
-fn cut_chunk(size: usize, list: &List) {
-    let bytes = (size + 1) * LINE;
-    let layout = Layout::from_size_align(bytes * BATCH, LINE).expect("a chunk is small");
-    // SAFETY: the layout is not empty.
-    let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else {
-        handle_alloc_error(layout)
-    };
-    for slot in (0..BATCH).rev() {
-        // SAFETY: the slot lies in the new chunk, and is in no list yet.
-        unsafe { list.push(chunk.add(slot * bytes)) };
-    }
 }
 
 /// A worker's free slots. One thread uses it.
 pub(crate) struct Slots([Shelf; SIZES]);
 
-/// Free slots of one size.
+/// Free slots of one size, a stack of them; they belong to the shelf.
 struct Shelf {
-    at_hand: List,
-    /// Full or empty: keeps a worker that takes and frees around a border from the depot.
-    reserve: List,
+    len: Cell<usize>,
+    slots: [Cell<*mut u8>; ROOM],
 }
 
 impl Slots {
@@ -202,8 +137,8 @@ impl Slots {
         Self(
             [const {
                 Shelf {
-                    at_hand: List::new(),
-                    reserve: List::new(),
+                    len: Cell::new(0),
+                    slots: [const { Cell::new(ptr::null_mut()) }; ROOM],
                 }
             }; SIZES],
         )
@@ -216,7 +151,7 @@ impl Slots {
             return allocate(layout);
         };
         let shelf = &self.0[size];
-        match shelf.at_hand.pop() {
+        match shelf.pop() {
             Some(slot) => slot,
             None => shelf.refill(size),
         }
@@ -233,45 +168,65 @@ impl Slots {
             return unsafe { dealloc(memory.as_ptr(), layout) };
         };
         let shelf = &self.0[size];
-        if shelf.at_hand.len.get() == BATCH {
+        if shelf.len.get() == ROOM {
             shelf.lay_off(size);
         }
-        // SAFETY: by contract.
-        unsafe { shelf.at_hand.push(memory) };
+        shelf.push(memory);
     }
 }
 
 impl Shelf {
+    #[inline(always)]
+    fn pop(&self) -> Option<NonNull<u8>> {
+        let newest = self.len.get().checked_sub(1)?;
+        self.len.set(newest);
+        // The remainders spare the checks.
+        prefetch(self.slots[newest.saturating_sub(AHEAD) % ROOM].get());
+        NonNull::new(self.slots[newest % ROOM].get())
+    }
+
+    /// There is room.
+    #[inline(always)]
+    fn push(&self, slot: NonNull<u8>) {
+        let len = self.len.get();
+        self.slots[len % ROOM].set(slot.as_ptr());
+        self.len.set(len + 1);
+    }
+
+    /// Puts a batch on an empty shelf, and takes one of it.
     #[cold]
     #[inline(never)]
     fn refill(&self, size: usize) -> NonNull<u8> {
-        self.at_hand.swap(&self.reserve);
-        if self.at_hand.len.get() == 0 && !depot(size).take_batch(&self.at_hand) {
-            cut_chunk(size, &self.at_hand);
+        let (room, mut depot) = (&self.slots[..BATCH], depot(size));
+        if !depot.take_batch(room) {
+            let slots = depot.cut_chunk(size);
+            room.iter().zip(slots).for_each(|(to, slot)| to.set(slot));
         }
-        self.at_hand.pop().expect("a batch is not empty")
+        drop(depot);
+        self.len.set(BATCH);
+        for slot in &self.slots[BATCH - AHEAD..BATCH] {
+            prefetch(slot.get());
+        }
+        self.pop().expect("a batch is not empty")
     }
 
+    /// Gives the older half of a full shelf away.
     #[cold]
     #[inline(never)]
     fn lay_off(&self, size: usize) {
-        self.at_hand.swap(&self.reserve);
-        if self.at_hand.len.get() == BATCH {
-            depot(size).put_batch(&self.at_hand);
+        let (older, newer) = self.slots.split_at(BATCH);
+        depot(size).put_batch(older);
+        for (to, from) in older.iter().zip(newer) {
+            to.set(from.get());
         }
+        self.len.set(BATCH);
     }
 }
 
 impl Drop for Slots {
     fn drop(&mut self) {
         for (size, shelf) in self.0.iter().enumerate() {
-            let mut depot = depot(size);
-            for list in [&shelf.at_hand, &shelf.reserve] {
-                while let Some(slot) = list.pop() {
-                    // SAFETY: the slot was free, and is given up here.
-                    unsafe { depot.put_loose(slot) };
-                }
-            }
+            depot(size).put_batch(&shelf.slots[..shelf.len.get()]);
         }
     }
 }
@@ -282,15 +237,12 @@ pub(crate) fn take_alone(layout: Layout) -> NonNull<u8> {
         return allocate(layout);
     };
     let mut depot = depot(size);
-    if let Some(slot) = depot.loose.pop() {
-        return slot;
+    if depot.free.is_empty() {
+        let slots = depot.cut_chunk(size);
+        depot.free.extend(slots);
     }
-    let list = List::new();
-    if !depot.take_batch(&list) {
-        cut_chunk(size, &list);
-    }
-    depot.loose.swap(&list);
-    depot.loose.pop().expect("a batch is not empty")
+    let slot = depot.free.pop().and_then(NonNull::new);
+    slot.expect("a batch is not empty")
 }
 
 /// As `Slots::free`, for a thread that is no worker.
@@ -301,8 +253,7 @@ pub(crate) unsafe fn free_alone(memory: NonNull<u8>, layout: Layout) {
     match size_of_slot(layout) {
         // SAFETY: by contract; such memory comes from the allocator.
         None => unsafe { dealloc(memory.as_ptr(), layout) },
-        // SAFETY: by contract.
-        Some(size) => unsafe { depot(size).put_loose(memory) },
+        Some(size) => depot(size).free.push(memory.as_ptr()),
     }
 }
 

@@ -17,6 +17,10 @@ impl Injector {
     }
 
     pub(crate) fn pop(&self) -> Option<JobRef> {
+        // The load spares an empty queue the barrier of a pop.
+        if self.0.is_empty() {
+            return None;
+        }
         self.0.pop()
     }
 
