@@ -10,17 +10,25 @@
 //! reads the token. `searching` is one flag: its holder searches, or has passed it on as the token
 //! `Search`. `wakes` counts the bits that have been cleared, before the token is written.
 //!
+//! **The searcher may drowse.** Where jobs are pushed and taken back at once, a searcher finds
+//! nothing, falls asleep, and is woken by the next push, which costs the pusher more than all of
+//! its jobs. So one that was woken in vain a few times does not let go of `searching`. It sleeps
+//! for a moment (`NAP`) with a bit in `drowsers`, looks again, and so on as long as there are
+//! pushes. It is a searcher that takes its time: nothing below depends on how long it takes.
+//!
 //! **A job is injected**, or made public because somebody wants jobs (O3).
 //! - P1. The pusher makes the job visible in its queue.
 //! - P2. `fence(SeqCst)`.
-//! - P3. If `searching` is set, or no starter sleeps, it is done.
+//! - P3. If `searching` is set, or no starter sleeps, it is done. If the searcher drowses, it wakes
+//!   it before: clears a bit of `drowsers`, and gives that one the token `Look`.
 //! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one
 //!   the token `Search`. If no bit was left to clear it unsets `searching` and goes back to P2.
 //!
 //! **An owner pushes to its deque** (`deque`, "What a push tells").
 //! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
 //! - O2. Else it raises `limit` by a swap, and asks whether anybody searches or any starter sleeps.
-//!   If not it is done. (All SeqCst, which does what a fence in between would do.)
+//!   If not, or if the searcher drowses, it is done. (All SeqCst, which does what a fence in between
+//!   would do.)
 //! - O3. Else it makes jobs public, if none are, and goes on with P3.
 //!
 //! **Pushes are parted** by who is about to take a last look.
@@ -44,11 +52,27 @@
 //!   takes may not be the only one that was left to it; and whatever else kept it awake at S4, this
 //!   look comes after L1 to L3 and makes it a last look.
 //!
+//! **The searcher drowses.**
+//! - D1. It sets its bit in `drowsers`, and marks `searching` as drowsy. `fence(SeqCst)`.
+//! - D2. It looks at its inbox, its timers, the jobs from outside, and the orders. If there is something, it goes
+//!   on with D4.
+//! - D3. It sleeps until it has a token, or the time is up.
+//! - D4. It clears its bit, or takes its token. It takes the mark back from `searching`.
+//!   `fence(SeqCst)`. If the mark was there it searches again: it looks at all queues.
+//! - D5. If not, another worker has had nothing to do, and has taken the drowsy `searching` for its
+//!   own. Then it falls asleep, S2.
+//!
+//! *P3 and D2 can't miss each other*: if D2 does not see the job, P3 sees the mark, unless D4 has
+//! taken it back; then the fence of D4 comes after that of P2, or P3 would see that, and the
+//! search sees the job. *A bit that is missing* at P3 is one that D4 or another has cleared, and the
+//! same holds. An owner's push is seen by the search after D4, which also uses force.
+//!
 //! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps
 //! for ever, and that a job stays where it is. Call the look of S4, and that of C2, a *last look*;
 //! T's own is one. Let E be the last of them all. Whoever holds `searching` lets go of it by one of
 //! these: it falls asleep, which is a last look; it has found something, and comes to C2, which is
-//! a last look, since T's bit is set; it found no bit to clear in P4, but T's is set. So after E
+//! a last look, since T's bit is set; it found no bit to clear in P4, but T's is set. (One that takes
+//! it over from a drowsy one holds it then.) So after E
 //! nobody gets to hold `searching` any more, and nobody holds it at E.
 //!
 //! - *E sees the job.* If E was an S4, its worker searches at S6; if it was a C2, it goes on with
@@ -69,12 +93,12 @@
 //! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the
 //! worker sets its bit again only after it has taken it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
 use super::deque::{Stealer, Word};
-use crate::primitive::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::primitive::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::primitive::{barrier, thread};
 use crate::wait::SpinLock;
 
@@ -102,6 +126,15 @@ const NONE: u8 = 0;
 const LOOK: u8 = 1;
 const SEARCH: u8 = 2;
 
+/// States of `searching`.
+const NOBODY: u8 = 0;
+const AWAKE: u8 = 1;
+const DROWSY: u8 = 2;
+
+/// How long a searcher sleeps that drowses: long beside the microseconds of a search, which slow
+/// down those who push, and short beside a job that is worth sharing. A guess.
+const NAP: Duration = Duration::from_micros(100);
+
 /// The place where one worker sleeps.
 struct Bed {
     token: AtomicU8,
@@ -111,9 +144,10 @@ struct Bed {
 
 /// Sleepers and searcher of one job system.
 pub(crate) struct Idle {
-    searching: CachePadded<AtomicBool>,
+    searching: CachePadded<AtomicU8>,
     starters: Mask,
     resumers: Mask,
+    drowsers: Mask,
     wakes: AtomicUsize,
     beds: Box<[CachePadded<Bed>]>,
 }
@@ -127,9 +161,10 @@ impl Idle {
             })
         };
         Self {
-            searching: CachePadded::new(AtomicBool::new(false)),
+            searching: CachePadded::new(AtomicU8::new(NOBODY)),
             starters: Mask::new(workers),
             resumers: Mask::new(workers),
+            drowsers: Mask::new(workers),
             wakes: AtomicUsize::new(0),
             beds: (0..workers).map(|_| bed()).collect(),
         }
@@ -148,7 +183,21 @@ impl Idle {
         // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
         // sleeper's bit or the sleeper sees the job.
         fence(Ordering::SeqCst);
-        self.nobody_comes() && self.see_to_jobs()
+        // Acquire: whoever sees the mark sees the bit.
+        match self.searching.load(Ordering::Acquire) {
+            AWAKE => false,
+            DROWSY => self.wake_drowser(),
+            _ => self.nobody_comes() && self.see_to_jobs(),
+        }
+    }
+
+    #[cold]
+    fn wake_drowser(&self) -> bool {
+        let drowser = self.drowsers.clear_any();
+        if let Some(worker) = drowser {
+            self.give(worker, LOOK);
+        }
+        drowser.is_some()
     }
 
     /// O2: whether anybody looks or sleeps for jobs.
@@ -156,13 +205,17 @@ impl Idle {
     pub(crate) fn wants_jobs(&self) -> bool {
         // SeqCst: comes after the owner's swap of its limit. Either the bit or the flag is seen
         // here, or that swap by who has set it and said `fence`, and so the push before it.
-        self.searching.load(Ordering::SeqCst) || self.starters.any(Ordering::SeqCst)
+        match self.searching.load(Ordering::SeqCst) {
+            AWAKE => true,
+            DROWSY => false,
+            _ => self.starters.any(Ordering::SeqCst),
+        }
     }
 
     /// C1: whether starters sleep and nobody searches.
     #[inline]
     pub(crate) fn nobody_comes(&self) -> bool {
-        self.starters.any(Ordering::Relaxed) && !self.searching.load(Ordering::Relaxed)
+        self.starters.any(Ordering::Relaxed) && self.searching.load(Ordering::Relaxed) == NOBODY
     }
 
     /// C1 and C2: the caller has taken something, and others may have relied on it to come for
@@ -181,7 +234,7 @@ impl Idle {
     /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs, and says whether it did.
     #[cold]
     pub(crate) fn see_to_jobs(&self) -> bool {
-        while self.nobody_comes() && self.try_search() {
+        while self.nobody_comes() && self.search_instead_of(NOBODY) {
             if let Some(worker) = self.starters.clear_any() {
                 self.give(worker, SEARCH);
                 return true;
@@ -196,7 +249,8 @@ impl Idle {
     pub(crate) fn wake(&self, worker: usize) {
         // SeqCst: pairs with the fence in `fall_asleep`.
         fence(Ordering::SeqCst);
-        if self.starters.clear(worker) || self.resumers.clear(worker) {
+        let mut masks = [&self.starters, &self.resumers, &self.drowsers].into_iter();
+        if masks.any(|mask| mask.clear(worker)) {
             self.give(worker, LOOK);
         }
     }
@@ -208,17 +262,54 @@ impl Idle {
         }
     }
 
-    /// Sets `searching`, unless another holds it.
+    /// Sets `searching`, unless another holds it and is awake.
     pub(crate) fn try_search(&self) -> bool {
+        let now = self.searching.load(Ordering::Relaxed);
+        now != AWAKE && self.search_instead_of(now)
+    }
+
+    fn search_instead_of(&self, before: u8) -> bool {
         // Acquire and the release in `end_search`: a searcher starts where the last one ended.
         self.searching
-            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(before, AWAKE, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// D1 to D4, for the searcher, but not beyond `end`; `stays_awake` is D2. Says whether it still
+    /// is the searcher.
+    pub(crate) fn drowse(
+        &self,
+        worker: usize,
+        end: Option<Instant>,
+        stays_awake: impl FnOnce() -> bool,
+    ) -> bool {
+        let mask = &self.drowsers;
+        mask.set(worker);
+        // Release: with the bit.
+        self.searching.store(DROWSY, Ordering::Release);
+        // SeqCst: pairs with the fences in `notify_one` and `wake`.
+        fence(Ordering::SeqCst);
+        let asleep = Asleep {
+            idle: self,
+            mask,
+            worker,
+        };
+        if stays_awake() {
+            asleep.cancel();
+        } else {
+            // No time passes in a model: there `stays_awake` says that it is up.
+            let nap = Instant::now() + NAP;
+            asleep.park_until(Some(end.map_or(nap, |end| end.min(nap))));
+        }
+        let still = self.search_instead_of(DROWSY);
+        // SeqCst: pairs with the fence in `notify_one`.
+        fence(Ordering::SeqCst);
+        still
     }
 
     /// S1: unsets `searching`. The caller must look at all queues afterwards.
     pub(crate) fn end_search(&self) {
-        self.searching.store(false, Ordering::Release);
+        self.searching.store(NOBODY, Ordering::Release);
         // SeqCst: pairs with the fence in `notify_one`: either that pusher finds `searching`
         // unset, or the look at the queues that follows here sees its job.
         fence(Ordering::SeqCst);

@@ -13,6 +13,27 @@ use crate::wait::Spin;
 /// owner that calls the library makes jobs public by itself.
 const FORCE_AFTER: u32 = 4;
 
+/// So many times in a row a worker is woken for a search and finds nothing, before it drowses. A
+/// guess.
+const IN_VAIN: u32 = 2;
+
+/// How a search has ended.
+struct Searched {
+    /// `Some(None)`: there is something at hand.
+    found: Option<Option<Next>>,
+    /// Whether the worker holds `searching`.
+    still_searches: bool,
+}
+
+impl Searched {
+    fn ended(found: Option<Option<Next>>) -> Self {
+        Self {
+            found,
+            still_searches: true,
+        }
+    }
+}
+
 impl Worker {
     /// The next thing to do; sleeps until there is one. `can_start` says that there is a fiber for
     /// a job; if there is none, returns `Nothing` after a sleep, so that the caller can try again
@@ -58,11 +79,19 @@ impl Worker {
         if !searching && self.has_ready_fiber() {
             return None;
         }
+        let mut woken_to_search = false;
         loop {
             if searching {
-                let found = self.search_for_a_while(until);
-                idle.end_search();
-                if let Some(next) = found {
+                let found = self.search_for_a_while(until, Spin::start());
+                self.note_search(woken_to_search, found.is_some());
+                let found = match found {
+                    None if until.is_none() && self.in_vain.get() >= IN_VAIN => self.drowse(),
+                    found => Searched::ended(found),
+                };
+                if found.still_searches {
+                    idle.end_search();
+                }
+                if let Some(next) = found.found {
                     // Pushers have relied on this search: look for them once more.
                     self.pass_on();
                     return next;
@@ -81,6 +110,7 @@ impl Worker {
                 token
             };
             self.note_what_ended_the_sleep();
+            woken_to_search = token == Token::Search;
             // S6.
             searching = token == Token::Search
                 || (can_start && self.shared.has_unstarted_job() && idle.try_search());
@@ -107,9 +137,8 @@ impl Worker {
 
     /// As the searcher: looks everywhere until the time is up. `Some(None)`: there is something at
     /// hand.
-    fn search_for_a_while(&self, until: Option<&Nested>) -> Option<Option<Next>> {
+    fn search_for_a_while(&self, until: Option<&Nested>, mut spin: Spin) -> Option<Option<Next>> {
         self.shared.call_owners();
-        let mut spin = Spin::start();
         for pass in 0_u32.. {
             if self.has_ready_fiber()
                 || until.is_some_and(Nested::is_over)
@@ -130,6 +159,51 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Counts the times that the worker was woken in vain.
+    fn note_search(&self, woken: bool, found: bool) {
+        if found {
+            self.in_vain.set(0);
+        } else if woken {
+            self.in_vain.set(self.in_vain.get().saturating_add(1));
+        }
+    }
+
+    /// As the searcher: looks for a moment now and then, as long as others push.
+    #[cold]
+    fn drowse(&self) -> Searched {
+        let shared = &self.shared;
+        loop {
+            // Whoever pushes raises its limit again.
+            shared.call_owners();
+            let has_reason = || self.has_ready_fiber() || self.is_needed();
+            let end = self.remote().timers.earliest();
+            if !shared.idle.drowse(self.index, end, has_reason) {
+                // D5.
+                return Searched {
+                    found: None,
+                    still_searches: false,
+                };
+            }
+            let somebody_pushes = shared.has_pushed_owner();
+            let found = self.search_for_a_while(None, Spin::moment());
+            self.note_search(false, found.is_some());
+            let goes_on = somebody_pushes && !shared.is_closed() && !self.timer_is_due();
+            if found.is_some() || !goes_on {
+                return Searched::ended(found);
+            }
+        }
+    }
+
+    /// Whether an order, a timer, or a job from outside waits for somebody.
+    fn is_needed(&self) -> bool {
+        self.shared.terminated()
+            || self.shared.is_closed()
+            || self.census_is_due()
+            || self.timer_is_due()
+            || !self.shared.injector.is_empty()
+            || migrate::has_fiber_elsewhere(self)
     }
 
     fn look_elsewhere(&self, can_start: bool) -> Option<Next> {
@@ -184,8 +258,9 @@ impl Worker {
     pub(super) fn steal(&self) -> Option<JobRef> {
         let remotes = &self.shared.remotes;
         for victim in self.others() {
+            let is_young = |top| self.eyed.replace(Some((victim, top))) != Some((victim, top));
             loop {
-                match remotes[victim].stealer.steal() {
+                match remotes[victim].stealer.steal_unless(is_young) {
                     Steal::Success(job) => {
                         self.remote().stats.steals.bump();
                         trace::stole(self.index, victim, &job);

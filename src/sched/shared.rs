@@ -199,6 +199,14 @@ impl Shared {
         }
     }
 
+    /// Whether some worker has pushed a job since the last `call_owners`. A guess: it may have called
+    /// for itself.
+    pub(super) fn has_pushed_owner(&self) -> bool {
+        self.remotes
+            .iter()
+            .any(|remote| remote.stealer.has_pushed())
+    }
+
     pub(super) fn terminated(&self) -> bool {
         // Acquire: pairs with the release in `terminate`.
         self.terminated.load(Ordering::Acquire)

@@ -56,6 +56,11 @@ pub(crate) struct Worker {
     handoff: Cell<Option<JobRef>>,
     /// What it carries from job to job.
     pub(super) back: Back,
+    /// The other worker, and the position in its deque, of a job that this one has left there for
+    /// a moment.
+    pub(super) eyed: Cell<Option<(usize, isize)>>,
+    /// How often in a row the worker was woken to search, and has found nothing.
+    pub(super) in_vain: Cell<u32>,
     pub(super) turn: Turn,
     /// When the worker looks for timers that are due.
     pub(super) stride: Stride,
@@ -91,6 +96,8 @@ impl Worker {
             has_idle: Cell::new(false),
             handoff: Cell::new(None),
             back: Back::new(),
+            eyed: Cell::new(None),
+            in_vain: Cell::new(0),
             turn: Turn::default(),
             stride: Stride::new(),
             timers_fired: Cell::new(0),

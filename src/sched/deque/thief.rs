@@ -37,12 +37,20 @@ impl<T: Word> Stealer<T> {
     }
 
     /// Takes the oldest public element.
+    #[cfg(test)]
     pub(crate) fn steal(&self) -> Steal<T> {
+        self.steal_unless(|_| false)
+    }
+
+    /// Takes the oldest public element, unless it is the only one, and `is_young` says that its
+    /// owner shall have more time to take it back. It is told the element's position, which no
+    /// other element gets as long as it stays public.
+    pub(crate) fn steal_unless(&self, is_young: impl FnOnce(isize) -> bool) -> Steal<T> {
         // SeqCst: see the ledger.
         let top = self.shared.top.load(SeqCst);
         super::seq_cst_in_model();
         let public = self.shared.bounds().public_from(top);
-        if public <= 0 {
+        if public <= 0 || (public == 1 && is_young(top)) {
             return Steal::Empty;
         }
         // Acquire: pairs with the Release in `grow`. After `bounds`: step 7.
@@ -118,6 +126,12 @@ impl<T: Word> Stealer<T> {
             // Release: pairs with the swap in `make_room`.
             limit.store(low, Release);
         }
+    }
+
+    /// Whether the owner has looked up since it was called, and has not called for itself since.
+    pub(crate) fn has_pushed(&self) -> bool {
+        let low = self.shared.top.load(Relaxed);
+        self.shared.open.limit.load(Relaxed).wrapping_sub(low) > 0
     }
 
     /// Lets every push look up from now on, until the owner raises `limit` again; says whether that

@@ -58,6 +58,25 @@ mod plain {
     }
 
     #[test]
+    fn a_job_from_outside_wakes_a_drowsy_searcher_and_an_owners_does_not() {
+        let idle = idle(2);
+        assert!(idle.try_search());
+        let stays_awake = || {
+            assert!(!idle.wants_jobs());
+            assert!(!idle.everyone_sleeps());
+            assert!(idle.notify_one());
+            false
+        };
+        assert!(idle.drowse(0, None, stays_awake));
+        assert!(idle.wants_jobs());
+        // Another has taken the search over.
+        assert!(!idle.drowse(0, None, || idle.try_search()));
+        idle.end_search();
+        assert!(idle.try_search());
+        idle.end_search();
+    }
+
+    #[test]
     fn everyone_sleeps_when_all_bits_are_set() {
         let idle = idle(70);
         let asleep: Vec<_> = (0..70)
@@ -149,21 +168,41 @@ mod model {
                 if take(&self.jobs) {
                     return true;
                 }
-                let mut searching = self.idle.try_search();
-                loop {
-                    if let Some(found) = searching.then(|| self.search()).flatten() {
-                        return found;
-                    }
-                    searching = match self.sleep(worker, true, false) {
-                        Token::Search => true,
-                        // S6.
-                        Token::Look => holds(&self.jobs) && self.idle.try_search(),
-                    };
-                    if !searching {
-                        break;
-                    }
+                let searching = self.idle.try_search();
+                if let Some(found) = self.search_or_sleep(worker, searching) {
+                    return found;
                 }
             }
+        }
+
+        /// `None`: look again.
+        fn search_or_sleep(&self, worker: usize, mut searching: bool) -> Option<bool> {
+            loop {
+                if let Some(found) = searching.then(|| self.search()).flatten() {
+                    return Some(found);
+                }
+                searching = match self.sleep(worker, true, false) {
+                    Token::Search => true,
+                    // S6.
+                    Token::Look => holds(&self.jobs) && self.idle.try_search(),
+                };
+                if !searching {
+                    return None;
+                }
+            }
+        }
+
+        /// D1 to D5, and the search after them, if nobody else searches. It sleeps until it is
+        /// woken, or not at all.
+        fn drowse(&self, worker: usize, sleeps: bool) -> Option<bool> {
+            if !self.idle.try_search() {
+                return None;
+            }
+            let stays_awake =
+                || !sleeps || holds(&self.jobs) || self.inbox.as_ref().is_some_and(holds);
+            let still_searches = self.idle.drowse(worker, None, stays_awake);
+            self.slept.fetch_add(1, Ordering::Relaxed);
+            still_searches.then(|| self.search()).flatten()
         }
 
         /// Looks once, as the searcher.
@@ -183,7 +222,8 @@ mod model {
         /// When all is done: nobody searches, no bit is set, no token is left, and each sleep has
         /// ended once.
         fn is_at_rest(&self) {
-            assert!(!self.idle.searching.load(Ordering::Relaxed));
+            assert_eq!(self.idle.searching.load(Ordering::Relaxed), NOBODY);
+            assert!(!self.idle.drowsers.any(Ordering::Relaxed));
             assert!(!self.idle.starters.any(Ordering::Relaxed));
             assert!(!self.idle.resumers.any(Ordering::Relaxed));
             for bed in &self.idle.beds {
@@ -214,6 +254,66 @@ mod model {
                 *left = left.checked_sub(1).expect("more than was pushed");
             }
         })
+    }
+
+    /// The same, but at first the worker drowses, as the searcher.
+    fn drowsy_worker(
+        system: &Arc<System>,
+        sleeps: bool,
+        mut jobs: usize,
+        mut fibers: usize,
+    ) -> thread::JoinHandle<()> {
+        let system = Arc::clone(system);
+        thread::spawn(move || {
+            system.idle.move_in(0);
+            let found = system.drowse(0, sleeps);
+            let mut found = found.or_else(|| system.search_or_sleep(0, false));
+            while jobs + fibers > 0 {
+                match found.take().unwrap_or_else(|| system.next(0)) {
+                    true => jobs -= 1,
+                    false => fibers -= 1,
+                }
+            }
+        })
+    }
+
+    /// The searcher sleeps, and is woken.
+    #[test]
+    fn loom_pushes_against_one_that_drowses() {
+        explore(3, || {
+            let system = System::new(1, false);
+            let worker = drowsy_worker(&system, true, 2, 0);
+            system.push();
+            system.push();
+            join([worker]);
+            system.is_at_rest();
+        });
+    }
+
+    #[test]
+    fn loom_push_and_fiber_against_one_that_drowses() {
+        explore(3, || {
+            let system = System::new(1, true);
+            let worker = drowsy_worker(&system, true, 1, 1);
+            let waker = spawn(&system, |system| system.deliver(0));
+            system.push();
+            join([worker, waker]);
+            system.is_at_rest();
+        });
+    }
+
+    /// Another worker takes the search over, or falls asleep and relies on it.
+    #[test]
+    fn loom_pushes_against_one_that_drowses_and_one_that_searches() {
+        explore(2, || {
+            let system = System::new(2, false);
+            let drowser = drowsy_worker(&system, false, 1, 0);
+            let other = worker(&system, 1, 1, 0);
+            system.push();
+            system.push();
+            join([drowser, other]);
+            system.is_at_rest();
+        });
     }
 
     fn spawn(system: &Arc<System>, part: fn(&System)) -> thread::JoinHandle<()> {
@@ -469,7 +569,7 @@ mod model {
                 self.idle.pass_on(part, || !self.stealer.is_empty());
             }
 
-            fn next(&self, worker: usize) {
+            fn next(&self, worker: usize, drowses: bool) {
                 loop {
                     if self.take() {
                         return self.pass_on();
@@ -478,8 +578,15 @@ mod model {
                     loop {
                         if searching {
                             self.stealer.call_owner();
-                            let found = self.take();
-                            self.idle.end_search();
+                            let mut found = self.take();
+                            let mut still = true;
+                            if drowses && !found {
+                                still = self.idle.drowse(worker, None, || true);
+                                found = still && self.take();
+                            }
+                            if still {
+                                self.idle.end_search();
+                            }
                             if found {
                                 return self.pass_on();
                             }
@@ -507,7 +614,7 @@ mod model {
 
         /// One worker takes all jobs. Two would be worth a model, too, but then one may spin while
         /// the other forces, and `loom` lets it do so for ever.
-        fn explore_pushes(preemptions: usize, jobs: usize) {
+        fn explore_pushes(preemptions: usize, jobs: usize, drowses: bool) {
             explore(preemptions, move || {
                 let (owner, stealer) = deque();
                 let pair = Arc::new(Pair {
@@ -518,7 +625,7 @@ mod model {
                     let pair = Arc::clone(&pair);
                     thread::spawn(move || {
                         pair.idle.move_in(0);
-                        (0..jobs).for_each(|_| pair.next(0));
+                        (0..jobs).for_each(|_| pair.next(0, drowses));
                     })
                 };
                 (0..jobs).for_each(|_| pair.push(&owner));
@@ -529,13 +636,19 @@ mod model {
 
         #[test]
         fn loom_push_of_an_owner_against_falling_asleep() {
-            explore_pushes(3, 1);
+            explore_pushes(3, 1, false);
+        }
+
+        /// Its push wakes nobody who drowses, and is found all the same.
+        #[test]
+        fn loom_push_of_an_owner_against_one_that_drowses() {
+            explore_pushes(3, 1, true);
         }
 
         /// The second push may not look up, and is seen by the worker's last look then.
         #[test]
         fn loom_two_pushes_of_an_owner_against_falling_asleep() {
-            explore_pushes(2, 2);
+            explore_pushes(2, 2, false);
         }
     }
 }
