@@ -178,7 +178,7 @@ impl Worker {
             // Whoever pushes raises its limit again.
             shared.call_owners();
             let has_reason = || self.has_ready_fiber() || self.is_needed();
-            let end = self.remote().timers.earliest();
+            let end = self.next_timer();
             if !shared.idle.drowse(self.index, end, has_reason) {
                 // D5.
                 return Searched {
