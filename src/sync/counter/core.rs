@@ -7,8 +7,9 @@
 //!
 //! `pending` is the count. `refs` counts handles, holds and counted jobs: whoever has one keeps the
 //! block alive. A counted job takes one of each with one atomic operation when it is spawned, and
-//! gives both back with one when it ends. `WAITERS` says that somebody waits or is about to,
-//! `LEVELS` that some are content with more than zero.
+//! gives both back with one when it ends, or some jobs later, together with them: see `carry`.
+//! `WAITERS` says that somebody waits or is about to, `LEVELS` that some are content with more than
+//! zero.
 //!
 //! **A wait ends if the count has been zero since its call, and only then.** State and list are two
 //! words, so a waker may find waiters in the list that came after the zero which it wakes for, and
