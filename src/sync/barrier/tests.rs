@@ -35,6 +35,18 @@ mod plain {
     }
 
     #[test]
+    fn an_arrival_that_has_been_used_is_not_taken_back() {
+        let barrier = Barrier::new(2);
+        let first = barrier.arrive();
+        assert!(barrier.arrive().is_none(), "it is the last");
+        let next = barrier.arrive();
+        drop(first);
+        assert_eq!(barrier.state.with(|state| state.arrived), 1);
+        drop(next);
+        assert_eq!(barrier.state.with(|state| state.arrived), 0);
+    }
+
+    #[test]
     fn the_generation_goes_round() {
         let barrier = Barrier::new(2);
         barrier.state.with(|state| state.generation = usize::MAX);

@@ -6,8 +6,10 @@ use super::turn::{Waiting, Wants};
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::sched::Blocking;
+use crate::sync::Event;
+use crate::wait::sealed::Sealed;
 use crate::wait::testing::{Evidence, Probe, explore};
-use crate::wait::{Source, Wake};
+use crate::wait::{Arm, Source, Wake};
 
 type Shared = Arc<(OnceCell<u32>, Evidence)>;
 
@@ -126,5 +128,27 @@ fn loom_once_one_fails_one_is_late_and_one_has_time() {
         assert_eq!(patient.outcome(), Some(Wake::Signalled));
         let is_busy = matches!(once.try_turn(), Begun::Busy);
         assert_eq!(is_busy, made.is_none(), "it is the turn of the patient one");
+    });
+}
+
+/// A waiter that is served otherwise while it asks for a turn that is free does not get it.
+#[test]
+fn loom_once_another_arm_against_register() {
+    explore(3, || {
+        let shared = shared();
+        let event = Arc::new(Event::manual());
+        let happens = Arc::clone(&event);
+        let waiter = spawn(&shared, move |cell, _| {
+            let turn = Waiting::of(&cell.once, Wants::Turn);
+            let arms = [Arm::new(&*happens), Arm::new(&turn)];
+            let (served, _) = Blocking
+                .wait_for_any(&arms, Site::here("either"))
+                .expect("it is in no hurry");
+            served
+        });
+        event.set();
+        let has_the_turn = waiter.join().unwrap() == 1;
+        let is_busy = matches!(shared.0.once.try_turn(), Begun::Busy);
+        assert_eq!(is_busy, has_the_turn);
     });
 }

@@ -7,8 +7,10 @@ use super::raw::Acquire;
 use super::*;
 use crate::primitive::{Arc, thread};
 use crate::sched::Blocking;
+use crate::sync::Event;
+use crate::wait::sealed::Sealed;
 use crate::wait::testing::{Evidence, Probe, explore};
-use crate::wait::{Source, Wake};
+use crate::wait::{Arm, Source, Wake};
 
 type Shared = Arc<(Semaphore, Evidence)>;
 
@@ -216,5 +218,27 @@ fn loom_semaphore_register_against_two_that_give_back() {
             shared.0.release(2);
         }
         assert_at_rest(&shared.0, 2);
+    });
+}
+
+/// A waiter that is served otherwise while it asks for a permit that is there takes none.
+#[test]
+fn loom_semaphore_another_arm_against_register() {
+    explore(3, || {
+        let shared = shared(1);
+        let event = Arc::new(Event::manual());
+        let happens = Arc::clone(&event);
+        let waiter = spawn(&shared, move |semaphore, _| {
+            let semaphore = &semaphore.raw;
+            let permit = Acquire { semaphore, n: 1 };
+            let arms = [Arm::new(&*happens), Arm::new(&permit)];
+            let (served, _) = Blocking
+                .wait_for_any(&arms, Site::here("either"))
+                .expect("it is in no hurry");
+            served
+        });
+        event.set();
+        let taken = waiter.join().unwrap();
+        assert_at_rest(&shared.0, 1 - taken);
     });
 }
