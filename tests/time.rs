@@ -1,5 +1,5 @@
-//! Sleeping, deadlines and tokens: nobody wakes early, nobody is forgotten, and what comes at the same moment as a
-//! deadline is not lost. Time is only ever a lower bound here.
+//! Sleeping, deadlines and tokens: nobody wakes early, nobody is forgotten, and what comes at the
+//! same moment as a deadline is not lost. Time is only ever a lower bound here.
 #![forbid(unsafe_code)]
 
 mod common;

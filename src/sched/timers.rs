@@ -1,20 +1,20 @@
 //! Waits that end by themselves: the timers of one worker.
 //!
 //! A timer is a source for one node, and stands in the heap of the worker that publishes the wait,
-//! which is the home of the waiting fiber. That worker alone touches the heap: it adds the timer when
-//! the fiber has stopped, takes it out when it is due (and claims the node, as a queue does), and
-//! takes it out for a fiber that goes on earlier. So a timer needs no lock. With the feature
+//! which is the home of the waiting fiber. That worker alone touches the heap: it adds the timer
+//! when the fiber has stopped, takes it out when it is due (and claims the node, as a queue does),
+//! and takes it out for a fiber that goes on earlier. So a timer needs no lock. With the feature
 //! `migration` a fiber may go on elsewhere, and the heap is behind one (`Guarded`).
 //!
 //! **When timers fire.** The clock costs about 20 ns, as much as some jobs. While a worker has
-//! timers, it reads the clock once in a number of turns (`stride`), which grows while turns are short and falls
-//! back when one was long: so a timer is late by 10 us or by one turn (a job that runs
-//! without a wait), whichever is more; and by a few turns if they have become long just now.
+//! timers, it reads the clock once in a number of turns (`stride`), which grows while turns are
+//! short and falls back when one was long: so a timer is late by 10 us or by one turn (a job that
+//! runs without a wait), whichever is more; and by a few turns if they have become long just now.
 //!
-//! A worker that sleeps does so until its earliest timer. But a wake-up costs microseconds, and when
-//! there are thousands of timers there would be one for each: so it sleeps for `SHORTEST_SLEEP`
-//! at least since timers have fired, and those that are due by then fire together. One that comes
-//! alone is not late by that.
+//! A worker that sleeps does so until its earliest timer. But a wake-up costs microseconds, and
+//! when there are thousands of timers there would be one for each: so it sleeps for
+//! `SHORTEST_SLEEP` at least since timers have fired, and those that are due by then fire together.
+//! One that comes alone is not late by that.
 
 mod heap;
 mod stride;
@@ -34,8 +34,8 @@ use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::primitive::prefetch;
 use crate::wait::{Source, WaitNode, Wake, claimed_chain};
 
-/// The least time between two moments at which timers wake their worker, in nanoseconds. A guess: about what
-/// the kernel allows itself for one that comes alone.
+/// The least time between two moments at which timers wake their worker, in nanoseconds. A guess:
+/// about what the kernel allows itself for one that comes alone.
 const SHORTEST_SLEEP: u64 = 100_000;
 
 /// No timer.

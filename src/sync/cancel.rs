@@ -15,16 +15,17 @@ use tree::Node;
 /// Ends waits: those that were told to mind it with `or_cancelled`, on any thread.
 ///
 /// A token is a shared handle: clones are the same token. [`child`](Self::child) makes another one
-/// that is cancelled with this one, but can also be cancelled alone: one token for a server, a child
-/// for each connection, a child of that for each request. Cancelling never stops a job; it ends its
-/// waits, and the job decides what to do about [`Interrupted`](crate::Interrupted). A job that
-/// computes asks [`is_cancelled`](Self::is_cancelled).
+/// that is cancelled with this one, but can also be cancelled alone: one token for a server, a
+/// child for each connection, a child of that for each request. Cancelling never stops a job; it
+/// ends its waits, and the job decides what to do about [`Interrupted`](crate::Interrupted). A job
+/// that computes asks [`is_cancelled`](Self::is_cancelled).
 ///
-/// Making a token or a child allocates once; nothing else does. Making, cloning and dropping one costs the
-/// same however many others there are.
+/// Making a token or a child allocates once; nothing else does. Making, cloning and dropping one
+/// costs the same however many others there are.
 ///
 /// # Memory ordering
-/// What came before a `cancel` is visible to whoever finds the token cancelled by it, or whose wait it ends.
+/// What came before a `cancel` is visible to whoever finds the token cancelled by it, or whose wait
+/// it ends.
 ///
 /// # Examples
 /// ```
@@ -70,8 +71,8 @@ impl CancelToken {
     /// A token that is cancelled with this one; cancelling it does not cancel this one. If this one
     /// is cancelled, so is the child.
     ///
-    /// The child is cancelled also when all handles of this token are gone and a token further up is
-    /// cancelled. Until then it keeps the memory of the tokens above it, some ten words each.
+    /// The child is cancelled also when all handles of this token are gone and a token further up
+    /// is cancelled. Until then it keeps the memory of the tokens above it, some ten words each.
     ///
     /// ```
     /// use rustfiber::CancelToken;
@@ -90,8 +91,9 @@ impl CancelToken {
         Self { node }
     }
 
-    /// Ends the waits that mind this token, or one below it, now and for ever. When it returns, all of
-    /// these tokens are cancelled, also if another thread is in the middle of cancelling some of them.
+    /// Ends the waits that mind this token, or one below it, now and for ever. When it returns, all
+    /// of these tokens are cancelled, also if another thread is in the middle of cancelling some of
+    /// them.
     ///
     /// Takes time in proportion to the waiters and tokens below; other users of these tokens are
     /// held up for a bounded number of instructions each.

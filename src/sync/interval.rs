@@ -10,10 +10,11 @@ use crate::wait::{Site, Waiter};
 /// The moments are multiples of the period after the first one, so the ticks don't drift, however
 /// late each of them is noticed.
 ///
-/// **Who comes too late** gets one tick at once, for the last moment that has passed, and the number of those
-/// before it that were missed; the next tick is at the next multiple. So nothing piles up. Who must make up
-/// for missed ticks does so by their [number](Tick::missed), as a simulation that makes several steps in one frame; who
-/// would rather have a full period after a late tick calls [`reset`](Self::reset).
+/// **Who comes too late** gets one tick at once, for the last moment that has passed, and the
+/// number of those before it that were missed; the next tick is at the next multiple. So nothing
+/// piles up. Who must make up for missed ticks does so by their [number](Tick::missed), as a
+/// simulation that makes several steps in one frame; who would rather have a full period after a
+/// late tick calls [`reset`](Self::reset).
 ///
 /// # Examples
 /// ```
@@ -97,8 +98,8 @@ impl Interval {
 
     /// Waits until the next tick is due. Returns at once if it is.
     ///
-    /// With a waiter that has limits, a tick that is due counts also after the deadline; and a wait that
-    /// ends early takes nothing: the tick is still to come.
+    /// With a waiter that has limits, a tick that is due counts also after the deadline; and a wait
+    /// that ends early takes nothing: the tick is still to come.
     ///
     /// ```
     /// use std::time::{Duration, Instant};

@@ -18,7 +18,8 @@ impl Context<'_> {
     /// Suspends this job for `duration`, or a little longer.
     ///
     /// The clock is monotonic. The job goes on on its own worker, so it is late by as long as that
-    /// worker is busy with a job that neither waits nor yields.
+    /// worker is busy with a job that neither waits nor yields. Sleeps that end on one worker less
+    /// than 100 us apart may end together, with the last of them.
     ///
     /// ```
     /// use std::time::{Duration, Instant};

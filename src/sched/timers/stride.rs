@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 /// Between two readings of the clock, about, in nanoseconds. A guess.
 const STRIDE_TIME: u64 = 10_000;
-/// The most turns between two readings of the clock: so many jobs, if they become long all of a sudden, make a
-/// timer late. Reading it in each turn would double the cost of the shortest; this adds a few
-/// hundredths.
+/// The most turns between two readings of the clock: so many jobs, if they become long all of a
+/// sudden, make a timer late. Reading it in each turn would double the cost of the shortest; this
+/// adds a few hundredths.
 const LONGEST_STRIDE: u32 = 16;
 
 /// Counts turns until the clock is read again: more while they are short, one when they are long.

@@ -7,26 +7,27 @@
 //! ```
 //!
 //! A node is kept by its *references*: its handles, its children, and who is just cancelling it. So
-//! a token whose handles are gone still hands a cancel on to its children, and `parent`, which never
-//! changes once a child can be found, is always valid. The way down is not counted: a parent lists
-//! the children that it has yet to cancel.
+//! a token whose handles are gone still hands a cancel on to its children, and `parent`, which
+//! never changes once a child can be found, is always valid. The way down is not counted: a parent
+//! lists the children that it has yet to cancel.
 //!
-//! **Who may touch what.** `waiters`, `first_child`, and the `siblings` of all who stand in that list,
-//! belong to whoever holds the node's lock. `is_cancelled` is set under it, once, and from then on no
-//! waiter and no child comes in. Nobody ever holds two of these locks.
+//! **Who may touch what.** `waiters`, `first_child`, and the `siblings` of all who stand in that
+//! list, belong to whoever holds the node's lock. `is_cancelled` is set under it, once, and from
+//! then on no waiter and no child comes in. Nobody ever holds two of these locks.
 //!
-//! **Cancelling** walks down and up again, with no memory but the tree's own. It sets `is_cancelled`,
-//! takes the waiters, some at a time, and delivers them after the unlock. Then it takes a reference to the
-//! first child under the lock, and goes there. Where there is neither waiter nor child left, it goes up:
-//! it takes the node out of its parent's list, and lets go of it. *A node leaves the list only when all below it
-//! are cancelled*, so two that cancel at the same time help each other, and when either returns, everything below
-//! is cancelled.
+//! **Cancelling** walks down and up again, with no memory but the tree's own. It sets
+//! `is_cancelled`, takes the waiters, some at a time, and delivers them after the unlock. Then it
+//! takes a reference to the first child under the lock, and goes there. Where there is neither
+//! waiter nor child left, it goes up: it takes the node out of its parent's list, and lets go of
+//! it. *A node leaves the list only when all below it are cancelled*, so two that cancel at the
+//! same time help each other, and when either returns, everything below is cancelled.
 //!
-//! **Dropping** the last reference makes the count zero, for ever: a reference is taken under the parent's
-//! lock only while the count is not zero. Who has brought it to zero takes the node out of the list, if it is there, frees it, and
-//! goes on with the reference that it had to its parent. Who cancels may come first and find a child whose count
-//! is zero: then it takes it out instead, under the lock, and touches it no more. *The node is valid as long
-//! as it is in the list*: it is freed only after a turn at that lock.
+//! **Dropping** the last reference makes the count zero, for ever: a reference is taken under the
+//! parent's lock only while the count is not zero. Who has brought it to zero takes the node out of
+//! the list, if it is there, frees it, and goes on with the reference that it had to its parent.
+//! Who cancels may come first and find a child whose count is zero: then it takes it out instead,
+//! under the lock, and touches it no more. *The node is valid as long as it is in the list*: it is
+//! freed only after a turn at that lock.
 //!
 //! **Orderings.** What a lock guards needs no other. `is_cancelled` is read without the lock:
 //! released when it is set. `references` is counted down with release, and who brings it to zero

@@ -1,6 +1,6 @@
 //! Models: cancelling against waiting, making and dropping children, and another cancel. The cells
-//! of nodes that are freed too early, or touched outside their lock, are found by loom; those that are not freed
-//! are counted.
+//! of nodes that are freed too early, or touched outside their lock, are found by loom; those that
+//! are not freed are counted.
 
 use std::time::Instant;
 
