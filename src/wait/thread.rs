@@ -174,33 +174,50 @@ impl Spin {
     }
 }
 
-/// No time passes here either: it looks again a few times, and lets others go on meanwhile.
+/// No time passes here either: it looks again a few times.
 #[cfg(shuttle)]
-pub(crate) struct Spin(u32);
+pub(crate) struct Spin {
+    looks: u32,
+    /// Whether it lets all others go on between two looks.
+    yields: bool,
+}
 
 #[cfg(shuttle)]
 impl Spin {
-    /// Looks of a whole search: as many as a searcher needs until it uses force.
-    const LOOKS: u32 = 4;
-
+    /// As many looks as a searcher needs until it uses force. Schedules by priority starve the
+    /// others if it never lets them go on, and never see it fall asleep before them if it always
+    /// does.
     pub(crate) fn start() -> Self {
-        Self(Self::LOOKS)
+        use shuttle::rand::Rng;
+        Self {
+            looks: 4,
+            yields: shuttle::rand::thread_rng().gen_ratio(1, 4),
+        }
     }
 
+    /// Another thread has to get out of the way.
     pub(crate) fn moment() -> Self {
-        Self(1)
+        Self {
+            looks: 1,
+            yields: true,
+        }
     }
 
     pub(crate) fn over() -> Self {
-        Self(0)
+        Self {
+            looks: 0,
+            yields: false,
+        }
     }
 
     pub(crate) fn again(&mut self, _has_come: impl Fn() -> bool) -> bool {
-        if self.0 == 0 {
+        if self.looks == 0 {
             return false;
         }
-        self.0 -= 1;
-        crate::primitive::hint::spin_loop();
+        self.looks -= 1;
+        if self.yields {
+            crate::primitive::hint::spin_loop();
+        }
         true
     }
 }
