@@ -141,7 +141,9 @@ impl<'f> Context<'f> {
     /// Whether a fiber is ready and waits for this worker.
     ///
     /// A started job always goes on where it has started, so a long job that never waits should ask
-    /// now and then, and [`yield_now`](Self::yield_now) if so. It costs a load or two.
+    /// now and then, and [`yield_now`](Self::yield_now) if so. It costs a load or two. Timers that are
+    /// due are let go first. Jobs that have not started don't count, since other workers can take
+    /// them: with one worker, a job that never waits and wants them to start yields now and then.
     ///
     /// ```
     /// let jobs = rustfiber::JobSystem::builder().workers(1).build()?;
