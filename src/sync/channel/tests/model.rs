@@ -303,6 +303,21 @@ fn loom_close_against_send() {
     }
 }
 
+/// As above, but nothing is received: the value comes back, and the one in the channel is dropped.
+#[test]
+fn loom_close_of_a_full_channel_against_send() {
+    explore(3, || {
+        let (sender, receiver) = bounded(1);
+        send(&sender, 1);
+        let sending = thread::spawn(move || {
+            let error = sender.send(Blocking, parcel(2)).err();
+            assert_eq!(error.map(|error| open(error.into_inner())), Some(2));
+        });
+        drop(receiver);
+        sending.join().unwrap();
+    });
+}
+
 thread_local! {
     static DROPPED: Cell<u32> = const { Cell::new(0) };
 }
