@@ -200,6 +200,30 @@ mod model {
         });
     }
 
+    /// One that gives up stands before another: the signal goes to the one or the other.
+    #[test]
+    fn loom_auto_set_passes_over_who_gives_up() {
+        explore(2, || {
+            let stage = Stage::new(Event::auto());
+            let token = crate::sync::CancelToken::new();
+            let impatient = {
+                let token = token.clone();
+                spawn(&stage, move |stage| {
+                    stage.event.wait(Blocking.or_cancelled(&token)).is_ok()
+                })
+            };
+            token.cancel();
+            assert!(stage.register(0));
+            stage.event.set();
+            let got = impatient.join().unwrap();
+            assert_eq!(got, stage.waiters[0].outcome().is_none());
+            if got {
+                stage.event.set(); // for the other
+            }
+            assert!(!stage.event.is_set());
+        });
+    }
+
     /// What the one did before its set is visible to the one that it lets through.
     #[test]
     fn loom_auto_hands_over() {

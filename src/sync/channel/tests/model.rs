@@ -203,6 +203,7 @@ fn loom_who_gives_up_is_passed_over() {
             // SAFETY: kept until it is delivered, or has left.
             let waits = unsafe { take.register(patient.node()) };
             let sent = sender.try_send(parcel(1)).is_ok();
+            assert!(sent || !waits, "there is one that waits");
             let got = impatient.join().unwrap();
             let woken = !waits || patient.outcome().is_some();
             if sent && !got {
