@@ -193,12 +193,6 @@ fn the_smallest_settings_that_are_allowed_work() {
 }
 
 #[test]
-fn a_channel_without_room() {
-    let message = complaint(|| bounded::<()>(0));
-    says(&message, &["capacity 0", "at least 1"]);
-}
-
-#[test]
 fn a_counted_job_below_zero_is_reported_and_its_worker_goes_on() {
     let _watchdog = watch();
     for workers in WORKERS {
