@@ -121,6 +121,9 @@ impl Context<'_> {
     /// # Deadlocks
     /// More calls at a time than the limit allows, all of which wait for one that has not begun,
     /// never end.
+    ///
+    /// A closure that drops the job's own [`JobSystem`](crate::JobSystem), as the last `Arc`, waits
+    /// there for all jobs, and so for the one that waits for it. Let the job drop it instead.
     #[track_caller]
     pub fn blocking<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         // Not found out in the wait: nothing between the share and its end may unwind.
