@@ -208,6 +208,27 @@ fn two_systems_share_a_counter() {
     }
 }
 
+/// The jobs of a scope lower the count before the scope ends. With many workers to look at, who has
+/// ended the last one takes longest to find nothing.
+#[test]
+fn a_scope_that_has_ended_leaves_nothing_in_the_count() {
+    let _watchdog = watch();
+    for workers in [1, 2, 8, 64] {
+        let jobs = system(workers);
+        for _ in 0..20 * ROUNDS {
+            jobs.run(|cx| {
+                let counter = Counter::new();
+                cx.scope(|s| {
+                    for _ in 0..MANY {
+                        s.spawn_counted(&counter, |_| ());
+                    }
+                });
+                assert!(counter.is_zero());
+            });
+        }
+    }
+}
+
 /// A `done` too many is shown once, as the job's whose decrement it has taken.
 #[test]
 fn a_done_too_many_is_shown_once() {
@@ -215,18 +236,16 @@ fn a_done_too_many_is_shown_once() {
     for workers in WORKERS {
         let (jobs, panics) = system_with_panics(workers);
         let counter = Counter::new();
-        let started = AtomicU32::new(0);
+        let started = Arc::new(AtomicU32::new(0));
         jobs.run(|cx| {
-            cx.scope(|s| {
-                for _ in 0..MANY {
-                    let (counter, started) = (counter.clone(), &started);
-                    s.spawn_counted(&counter.clone(), move |_| {
-                        if started.fetch_add(1, Ordering::Relaxed) == MANY / 2 {
-                            counter.done();
-                        }
-                    });
-                }
-            });
+            for _ in 0..MANY {
+                let (own, started) = (counter.clone(), Arc::clone(&started));
+                cx.spawn_counted(&counter, move |_| {
+                    if started.fetch_add(1, Ordering::Relaxed) == MANY / 2 {
+                        own.done();
+                    }
+                });
+            }
         });
         drop(jobs);
         assert_eq!(panics.sorted().len(), 1);

@@ -260,9 +260,10 @@ unsafe fn settle<T: Send, F>(
     }
     if let Some(ticket) = ties.ticket {
         // A job that a worker runs, it runs on a runner's own stack, after which it takes the next.
+        // A scope's job carries nothing: when the scope has ended, the count has been lowered.
         let finished = match worker {
-            Some(worker) => ticket.finish_on(worker),
-            None => ticket.finish(),
+            Some(worker) if ties.scope.is_none() => ticket.finish_on(worker),
+            _ => ticket.finish(),
         };
         if finished.is_err() {
             hooks.counter_below_zero();

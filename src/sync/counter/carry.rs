@@ -21,6 +21,9 @@
 //! stops a fiber, or finds no job (see `sched::burden`). So while it carries, it runs a job that is
 //! counted, or takes the few steps from one job to the next, as it would to lower the count.
 //!
+//! **A scope's jobs are not carried**: who goes on behind the scope may ask whether the count is zero,
+//! and a worker that carried the last of them might not have set it down yet.
+//!
 //! **No level is late.** `count` first lowers the count by all that is carried. So does who waits
 //! for a level, and lets nobody carry any more:
 //! - L1. It closes the list, so that no share comes, and each share.
