@@ -19,7 +19,9 @@
 //!
 //! **No zero is late.** A worker carries only until it starts anything but a job of this counter,
 //! stops a fiber, or finds no job (see `sched::burden`). So while it carries, it runs a job that is
-//! counted, or takes the few steps from one job to the next, as it would to lower the count.
+//! counted, or takes the few steps from one job to the next, as it would to lower the count. (The same
+//! goes for who reads `count`: what it has taken out of a share it lowers the count by a few steps later,
+//! and if its thread loses the processor in between, a zero waits for it, as it does for any `done`.)
 //!
 //! **A scope's jobs are not carried**: who goes on behind the scope may ask whether the count is zero,
 //! and a worker that carried the last of them might not have set it down yet.
