@@ -214,11 +214,17 @@ fn sleeps(jobs: &JobSystem) {
         let token = CancelToken::new();
         let interval = Cell::new(Some(Interval::new(Duration::from_nanos(100))));
         // Beside timers that stay.
+        let waits = jobs.stats().waits();
         let others = Vec::from_iter((0..100).map(|_| {
             let token = token.child();
             cx.spawn(move |cx| _ = cx.or_cancelled(&token).sleep(HOUR))
         }));
-        cx.sleep(Duration::from_millis(1));
+        // Also when the check fails: the system waits for its jobs.
+        let ends = token.drop_guard();
+        // Until then new fibers are made.
+        while jobs.stats().waits() < waits + 100 {
+            cx.yield_now();
+        }
         let round = || {
             cx.sleep(paces[0]);
             cx.within(HOUR).sleep(paces[1]).unwrap();
@@ -227,7 +233,7 @@ fn sleeps(jobs: &JobSystem) {
             interval.set(Some(ticks));
         };
         allocates_nothing_in("sleeps", 1_000, round);
-        token.cancel();
+        drop(ends);
         others.into_iter().for_each(|other| other.join(cx).unwrap());
     });
 }
