@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use super::{WaitNode, Wake};
+use super::{Source, WaitList, WaitNode, Wake};
 use crate::primitive::UnsafeCell;
 
 /// A waiter that notes how it was delivered.
@@ -50,6 +50,31 @@ unsafe fn deliver(node: NonNull<WaitNode>, wake: Wake) {
         let before = unsafe { outcome.replace(Some(wake)) };
         assert_eq!(before, None, "a node was delivered twice");
     });
+}
+
+/// Something that happens once.
+pub(crate) struct Gate(pub(crate) WaitList);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(WaitList::new())
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.close().0.deliver(Wake::Signalled);
+    }
+}
+
+impl Source for Gate {
+    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.0.register(node) }
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.0.deregister(node) }
+    }
 }
 
 /// Memory that one side writes before something happens, and another reads after it.

@@ -158,7 +158,7 @@ impl<T: Word> Stealer<T> {
     }
 
     /// The position of the oldest element; it never falls.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn top(&self) -> isize {
         self.shared.top.load(Relaxed)
     }

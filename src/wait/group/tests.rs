@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use super::*;
-use crate::wait::{Chain, Deadline, Patience, SpinLock, ThreadWaiter, WaitList, WaitQueue};
+use crate::wait::testing::Gate;
+use crate::wait::{Chain, Deadline, Patience, SpinLock, ThreadWaiter, WaitQueue};
 
 /// A queue of waiters for permits.
 struct Permits(SpinLock<(u32, WaitQueue)>);
@@ -46,31 +47,6 @@ impl Source for Permits {
     unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
         // SAFETY: by contract.
         self.0.with(|(_, waiters)| unsafe { waiters.remove(node) })
-    }
-}
-
-/// Something that happens once.
-struct Gate(WaitList);
-
-impl Gate {
-    fn new() -> Self {
-        Self(WaitList::new())
-    }
-
-    fn open(&self) {
-        self.0.close().0.deliver(Wake::Signalled);
-    }
-}
-
-impl Source for Gate {
-    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.register(node) }
-    }
-
-    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.deregister(node) }
     }
 }
 

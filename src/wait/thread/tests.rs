@@ -1,32 +1,7 @@
 //! A thread that waits for a list, and what might wake it too early or never.
 
 use super::*;
-use crate::wait::WaitList;
-
-/// Something that happens once.
-struct Gate(WaitList);
-
-impl Source for Gate {
-    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.register(node) }
-    }
-
-    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.deregister(node) }
-    }
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self(WaitList::new())
-    }
-
-    fn open(&self) {
-        self.0.close().0.deliver(Wake::Signalled);
-    }
-}
+use crate::wait::testing::Gate;
 
 #[cfg(not(loom))]
 mod plain {

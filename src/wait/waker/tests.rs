@@ -4,9 +4,9 @@
 use std::sync::Weak;
 use std::task::Wake as Waking;
 
-use super::super::list::WaitList;
 use super::*;
 use crate::primitive::atomic::{AtomicUsize, Ordering};
+use crate::wait::testing::Gate;
 
 /// A waker that counts its calls.
 struct Counts(AtomicUsize);
@@ -29,31 +29,6 @@ impl Waking for Counts {
 
 fn waker(counts: &Arc<Counts>) -> Waker {
     Arc::clone(counts).into()
-}
-
-/// Something that happens once.
-struct Gate(WaitList);
-
-impl Gate {
-    fn new() -> Self {
-        Self(WaitList::new())
-    }
-
-    fn open(&self) {
-        self.0.close().0.deliver(Wake::Signalled);
-    }
-}
-
-impl Source for Gate {
-    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.register(node) }
-    }
-
-    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
-        // SAFETY: by contract.
-        unsafe { self.0.deregister(node) }
-    }
 }
 
 fn memory(enlisted: &Enlisted) -> Weak<TaskWaiter> {

@@ -341,7 +341,7 @@ fn loom_no_value_stays_in_a_channel_without_receivers() {
         let (sender, receiver) = unbounded();
         let sending = {
             let sender = sender.clone();
-            thread::spawn(move || drop(sender.try_send(Counted).map_err(drop)))
+            thread::spawn(move || _ = sender.try_send(Counted).map_err(drop))
         };
         drop(receiver);
         sending.join().unwrap();
