@@ -28,18 +28,29 @@ fn count() {
     }
 }
 
-/// A system all of whose workers are counted.
+/// More jobs than any of the checks has under way at once.
+const FIBERS_A_WORKER: usize = 8;
+
+/// A system all of whose workers are counted. Each has as many fibers as it will ever need: how many
+/// wait at once in a check depends on the workers' speed, and a new most may come at any time.
 fn counted_system(workers: usize) -> JobSystem {
     let jobs = system(workers);
-    let (all, counted) = (Arc::new(Barrier::new(workers)), Counter::new());
-    for _ in 0..workers {
-        let all = Arc::clone(&all);
-        jobs.job().counter(&counted).spawn(move |_| {
+    let (all, leave) = (Arc::new(Barrier::new(workers)), Arc::new(Event::manual()));
+    let (arriving, counted) = (Counter::new(), Counter::new());
+    let fibers = workers * FIBERS_A_WORKER;
+    arriving.add(fibers as u32);
+    for _ in 0..fibers {
+        let (all, leave, arriving) = (all.clone(), leave.clone(), arriving.clone());
+        jobs.job().counter(&counted).spawn(move |cx| {
             // Each holds a worker, until all are held.
             all.wait();
             IS_WORKER.set(true);
+            arriving.done();
+            leave.wait(cx);
         });
     }
+    arriving.wait(Blocking);
+    leave.set();
     counted.wait(Blocking);
     jobs
 }
