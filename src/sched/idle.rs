@@ -22,7 +22,9 @@
 //! - P3. If `searching` is set, or no starter sleeps, it is done. If the searcher drowses, it wakes
 //!   it before: clears a bit of `drowsers`, and gives that one the token `Look`.
 //! - P4. Else it sets `searching` (compare-exchange), clears one starter's bit, and gives that one
-//!   the token `Search`. If no bit was left to clear it unsets `searching` and goes back to P2.
+//!   the token `Search`. If no bit was left to clear it unsets `searching` and goes back to P2. A
+//!   fiber stays on the worker where it starts, so of the first few starters that sleep the one
+//!   with the fewest fibers that wait is chosen for a job from outside.
 //!
 //! **An owner pushes to its deque** (`deque`, "What a push tells").
 //! - O1. It pushes, says `light`, and looks at its `limit`. If that is not lowered it is done.
@@ -93,12 +95,18 @@
 //! **A token is never lost or doubled**: only the one that cleared the bit writes it, and the
 //! worker sets its bit again only after it has taken it.
 
+mod asleep;
+mod mask;
+
 use std::time::{Duration, Instant};
 
+pub(crate) use asleep::{Asleep, Token};
+use asleep::{LOOK, NONE, SEARCH};
 use crossbeam_utils::CachePadded;
+use mask::Mask;
 
 use super::deque::{Stealer, Word};
-use crate::primitive::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::primitive::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 use crate::primitive::{barrier, thread};
 use crate::wait::SpinLock;
 
@@ -112,19 +120,6 @@ pub(crate) fn part_pushes<'a, T: Word + 'a>(owners: impl Iterator<Item = &'a Ste
         barrier::heavy();
     }
 }
-
-/// What a worker is told when it wakes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Token {
-    /// Look around: there is a fiber in the inbox, an order, or nothing.
-    Look,
-    /// There may be unstarted jobs, and the worker now holds `searching`.
-    Search,
-}
-
-const NONE: u8 = 0;
-const LOOK: u8 = 1;
-const SEARCH: u8 = 2;
 
 /// States of `searching`.
 const NOBODY: u8 = 0;
@@ -176,10 +171,11 @@ impl Idle {
         self.beds[worker].thread.with(|thread| *thread = Some(this));
     }
 
-    /// P2 to P4: a job has been made visible; wakes a starter if nobody looks for jobs, and says
-    /// whether it did.
+    /// P2 to P4: a job has been injected; wakes a starter if nobody looks for jobs, and says whether
+    /// it did. The job's fiber stays where it starts: of those who sleep, the one with the least
+    /// `load` gets it.
     #[inline]
-    pub(crate) fn notify_one(&self) -> bool {
+    pub(crate) fn notify_one(&self, load: impl Fn(usize) -> usize) -> bool {
         // SeqCst: pairs with the fence in `fall_asleep`, so that either this thread sees the
         // sleeper's bit or the sleeper sees the job.
         fence(Ordering::SeqCst);
@@ -187,7 +183,7 @@ impl Idle {
         match self.searching.load(Ordering::Acquire) {
             AWAKE => false,
             DROWSY => self.wake_drowser(),
-            _ => self.nobody_comes() && self.see_to_jobs(),
+            _ => self.nobody_comes() && self.send_one(|starters| starters.clear_least(&load)),
         }
     }
 
@@ -234,8 +230,13 @@ impl Idle {
     /// O3, which is P3 and P4: wakes a starter if nobody looks for jobs, and says whether it did.
     #[cold]
     pub(crate) fn see_to_jobs(&self) -> bool {
+        self.send_one(Mask::clear_any)
+    }
+
+    /// P3 and P4; `choose` clears a bit.
+    fn send_one(&self, choose: impl Fn(&Mask) -> Option<usize>) -> bool {
         while self.nobody_comes() && self.search_instead_of(NOBODY) {
-            if let Some(worker) = self.starters.clear_any() {
+            if let Some(worker) = choose(&self.starters) {
                 self.give(worker, SEARCH);
                 return true;
             }
@@ -382,126 +383,6 @@ impl Idle {
         if let Some(thread) = thread {
             thread.unpark();
         }
-    }
-}
-
-/// A worker whose bit is set. It must find out how it wakes.
-#[must_use = "a worker that has announced its sleep must park or cancel"]
-pub(crate) struct Asleep<'a> {
-    idle: &'a Idle,
-    mask: &'a Mask,
-    worker: usize,
-}
-
-impl Asleep<'_> {
-    /// S4: there is something to do after all.
-    pub(crate) fn cancel(self) -> Token {
-        if self.mask.clear(self.worker) {
-            self.idle.wakes.fetch_add(1, Ordering::AcqRel);
-            return Token::Look;
-        }
-        self.park()
-    }
-
-    /// S5: sleeps until the token is here.
-    pub(crate) fn park(self) -> Token {
-        loop {
-            match self.take_token() {
-                Some(token) => return token,
-                None => thread::park(),
-            }
-        }
-    }
-
-    /// As `park`, but not beyond `end`.
-    #[cfg(not(loom))]
-    pub(crate) fn park_until(self, end: Option<Instant>) -> Token {
-        let Some(end) = end else { return self.park() };
-        loop {
-            if let Some(token) = self.take_token() {
-                return token;
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                // As when it finds something in S4.
-                return self.cancel();
-            }
-            // Under `shuttle` a timeout never ends a sleep.
-            if cfg!(shuttle) {
-                thread::yield_now();
-            } else {
-                thread::park_timeout(left);
-            }
-        }
-    }
-
-    /// No time passes in a model.
-    #[cfg(loom)]
-    pub(crate) fn park_until(self, _end: Option<Instant>) -> Token {
-        self.park()
-    }
-
-    fn take_token(&self) -> Option<Token> {
-        let token = &self.idle.beds[self.worker].token;
-        // Acquire: pairs with the release in `give`.
-        let told = match token.load(Ordering::Acquire) {
-            NONE => return None,
-            LOOK => Token::Look,
-            _ => Token::Search,
-        };
-        // Relaxed: the next token is written after the bit has been set again.
-        token.store(NONE, Ordering::Relaxed);
-        Some(told)
-    }
-}
-
-/// One bit per worker.
-struct Mask(Box<[AtomicU64]>);
-
-impl Mask {
-    fn new(workers: usize) -> Self {
-        Self(
-            (0..workers.div_ceil(64))
-                .map(|_| AtomicU64::new(0))
-                .collect(),
-        )
-    }
-
-    #[inline]
-    fn any(&self, ordering: Ordering) -> bool {
-        self.0.iter().any(|word| word.load(ordering) != 0)
-    }
-
-    fn has(&self, worker: usize) -> bool {
-        self.0[worker / 64].load(Ordering::Acquire) & (1 << (worker % 64)) != 0
-    }
-
-    /// Release: what the worker did before it sleeps is visible to whoever sees the bit.
-    fn set(&self, worker: usize) {
-        self.0[worker / 64].fetch_or(1 << (worker % 64), Ordering::AcqRel);
-    }
-
-    /// Clears the worker's bit; says whether this call did it.
-    fn clear(&self, worker: usize) -> bool {
-        let bit = 1 << (worker % 64);
-        let word = &self.0[worker / 64];
-        // The load spares the awake the exclusive cache line.
-        word.load(Ordering::Relaxed) & bit != 0 && word.fetch_and(!bit, Ordering::AcqRel) & bit != 0
-    }
-
-    /// Clears the bit of some worker, and says whose.
-    fn clear_any(&self) -> Option<usize> {
-        for (index, word) in self.0.iter().enumerate() {
-            let mut bits = word.load(Ordering::Relaxed);
-            while bits != 0 {
-                let worker = index * 64 + bits.trailing_zeros() as usize;
-                if self.clear(worker) {
-                    return Some(worker);
-                }
-                bits &= bits - 1;
-            }
-        }
-        None
     }
 }
 

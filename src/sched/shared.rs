@@ -135,7 +135,9 @@ impl Shared {
     /// Puts a job in the common queue. Says whether a worker had to be woken for it.
     pub(crate) fn inject(&self, job: JobRef) -> bool {
         self.injector.push(job);
-        let woke = self.idle.notify_one();
+        // Relaxed: a guess.
+        let load = |worker: usize| self.remotes[worker].waiting.load(Ordering::Relaxed);
+        let woke = self.idle.notify_one(load);
         if self.idle.nobody_could_start() {
             self.look_for_a_stall();
         }

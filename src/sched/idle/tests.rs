@@ -15,7 +15,7 @@ mod plain {
     #[test]
     fn nobody_sleeps_at_first() {
         let idle = idle(2);
-        idle.notify_one();
+        idle.notify_one(|_| 0);
         idle.wake_all();
         assert!(!idle.everyone_sleeps());
         assert_eq!(idle.wakes(), 0);
@@ -26,13 +26,27 @@ mod plain {
         let idle = idle(3);
         let resumer = idle.fall_asleep(0, false, || ());
         let starter = idle.fall_asleep(2, true, || ());
-        idle.notify_one();
+        idle.notify_one(|_| 0);
         assert_eq!(starter.park(), Token::Search);
         assert!(!idle.try_search(), "the token carries `searching`");
         idle.end_search();
-        idle.notify_one();
+        idle.notify_one(|_| 0);
         idle.wake(0);
         assert_eq!(resumer.park(), Token::Look);
+    }
+
+    #[test]
+    fn a_job_from_outside_wakes_the_one_with_the_least_load() {
+        let idle = idle(100);
+        let load = |worker: usize| 70 - worker; // 2, 4, 0 and 1 of those below
+        let [busy, busiest, idlest, next] =
+            [68, 66, 70, 69].map(|worker| idle.fall_asleep(worker, true, || ()));
+        for chosen in [idlest, next, busy, busiest] {
+            assert!(idle.notify_one(load));
+            assert_eq!(chosen.cancel(), Token::Search);
+            idle.end_search();
+        }
+        assert!(!idle.notify_one(load), "nobody sleeps");
     }
 
     #[test]
@@ -40,7 +54,7 @@ mod plain {
         let idle = idle(2);
         assert!(idle.try_search());
         let sleeper = idle.fall_asleep(1, true, || ());
-        idle.notify_one();
+        idle.notify_one(|_| 0);
         assert_eq!(sleeper.cancel(), Token::Look);
         idle.end_search();
         assert_eq!(idle.wakes(), 1);
@@ -50,7 +64,7 @@ mod plain {
     fn cancel_takes_a_token_that_is_on_its_way() {
         let idle = idle(1);
         let asleep = idle.fall_asleep(0, true, || ());
-        idle.notify_one();
+        idle.notify_one(|_| 0);
         assert_eq!(asleep.cancel(), Token::Search);
         idle.end_search();
         assert_eq!(idle.fall_asleep(0, true, || ()).cancel(), Token::Look);
@@ -64,7 +78,7 @@ mod plain {
         let stays_awake = || {
             assert!(!idle.wants_jobs());
             assert!(!idle.everyone_sleeps());
-            assert!(idle.notify_one());
+            assert!(idle.notify_one(|_| 0));
             false
         };
         assert!(idle.drowse(0, None, stays_awake));
@@ -131,7 +145,7 @@ mod model {
         /// P1 to P4.
         fn push(&self) {
             self.jobs.fetch_add(1, Ordering::Relaxed);
-            self.idle.notify_one();
+            self.idle.notify_one(|_| 0);
         }
 
         fn deliver(&self, worker: usize) {
@@ -214,7 +228,7 @@ mod model {
                 return None;
             }
             if holds(&self.jobs) {
-                self.idle.notify_one();
+                self.idle.notify_one(|_| 0);
             }
             Some(job)
         }
@@ -470,7 +484,7 @@ mod model {
                 }
             });
             let waker = spawn(&system, |system| system.idle.wake(0));
-            system.idle.notify_one();
+            system.idle.notify_one(|_| 0);
             join([worker, waker]);
             system.is_at_rest();
         });

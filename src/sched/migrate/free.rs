@@ -118,7 +118,7 @@ pub(in crate::sched) fn route_from_worker(here: &Worker, last: usize, fiber: Rea
         Migration::Forced => shared.deliver((last + 1) % shared.remotes.len(), fiber),
         Migration::Free => {
             here.remote().inbox.push(fiber);
-            shared.idle.notify_one();
+            shared.idle.notify_one(|_| 0);
         }
     }
 }
@@ -142,7 +142,7 @@ pub(in crate::sched) fn yielded(worker: &Worker, fiber: ReadyFiber) {
 /// another idle.
 pub(in crate::sched) fn sent_from_outside(shared: &Shared) {
     if shared.config.migration == Migration::Free {
-        shared.idle.notify_one();
+        shared.idle.notify_one(|_| 0);
     }
 }
 

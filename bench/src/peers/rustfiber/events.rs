@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use async_io::Async;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use rustfiber::{Context, Counter, JobSystem};
+use rustfiber::{Blocking, Context, Counter, JobSystem};
 
 use crate::workloads::echo::BUFFER;
 use crate::workloads::sleep_100k::Lengths;
@@ -29,15 +29,14 @@ pub fn sleep(
 }
 
 pub fn echo(system: &JobSystem, listener: TcpListener, connections: usize) -> u64 {
-    let listener = Async::new(listener).expect("the socket is watched");
-    system.run(|cx| {
-        let jobs = Vec::from_iter((0..connections).map(|_| {
-            let (stream, _) = cx.block_on(listener.accept()).expect("a client connects");
-            cx.spawn(move |cx| serve(cx, stream))
-        }));
-        let bytes = jobs.into_iter().map(|job| job.join(cx).expect("no panic"));
-        bytes.sum()
-    })
+    let jobs = Vec::from_iter((0..connections).map(|_| {
+        let (stream, _) = listener.accept().expect("a client connects");
+        let stream = Async::new(stream).expect("the socket is watched");
+        // From a plain thread they spread over the workers; a job's own would stay with it.
+        system.spawn(move |cx| serve(cx, stream))
+    }));
+    let bytes = jobs.into_iter().map(|job| job.join(Blocking).expect("no panic"));
+    bytes.sum()
 }
 
 fn serve(cx: &Context, mut stream: Async<TcpStream>) -> u64 {
