@@ -8,25 +8,25 @@
 //! ```text
 //!  sender                                  receiver, under the lock of its side
 //!  S1  pushes the value                    R1  puts its node into the queue, sets `waiting`
-//!  S2  fence                               R2  fence
-//!  S3  looks at `waiting`: if set,         R3  looks at the storage: if there is a value (or it is
+//!  S2  looks at `waiting`: if set,         R2  looks at the storage: if there is a value (or it is
 //!      takes one node out of the queue         closed), takes the node out again, claims it, and
 //!      under the lock, claims it,              goes to try; else it waits
 //!      wakes its waiter
 //! ```
 //!
 //! *No wake-up is lost.* The claim: when a value lies in the storage and a receiver waits, somebody
-//! is on the way: a sender between S1 and S3, or a receiver that has been woken (or has found a value
-//! in R3) and has not tried yet. The fences say: either S3 sees R1, or R3 sees S1.
+//! is on the way: a sender between S1 and S2, or a receiver that has been woken (or has found a value
+//! in R2) and has not tried yet. All four steps are `SeqCst`, those of the storage as `storage` says,
+//! so either S2 sees R1, or R2 sees S1.
 //!
-//! - If R3 sees S1's value, this receiver does not wait. If R3 finds the storage empty again, the
+//! - If R2 sees S1's value, this receiver does not wait. If R2 finds the storage empty again, the
 //!   value has been taken.
-//! - If S3 sees `waiting`, the sender takes *a* node: that one, or an older one. Each push wakes one
+//! - If S2 sees `waiting`, the sender takes *a* node: that one, or an older one. Each push wakes one
 //!   as long as there are any, so as many have been woken as there were values. `waiting` is
-//!   written under the lock, and is unset only when the queue is empty: if S3 finds it unset after
+//!   written under the lock, and is unset only when the queue is empty: if S2 finds it unset after
 //!   an R1, that node is out already, woken by another push or gone.
 //! - **A woken receiver finds nothing**: another has taken its value, and with it the reason for the
-//!   wake-up. It goes to the front and passes R1 to R3 anew: a value that has come meanwhile is
+//!   wake-up. It goes to the front and passes R1 and R2 anew: a value that has come meanwhile is
 //!   found.
 //! - **A woken receiver is late.** It is claimed, so its deadline has lost: it tries once more before
 //!   it waits again, and gives up only out of the queue, unclaimed. So none that has been woken ends
@@ -34,7 +34,7 @@
 //!   is served through another arm of a select, can't be claimed: it is dropped, and the next is
 //!   woken instead of it (`WaitQueue::pop`).
 //! - **Close.** The storage is closed, then both sides are emptied under their locks. A node that
-//!   is put into a queue before is woken; one that comes after finds the storage closed in R3,
+//!   is put into a queue before is woken; one that comes after finds the storage closed in R2,
 //!   because it takes the lock later.
 //! - **An unbounded channel** is never full: nobody waits to send.
 //!
@@ -47,15 +47,15 @@
 //!
 //! **Why no lock around a ring.** On two threads that lock costs ten times as much as the queue's two
 //! compare-exchanges, because every operation of either side needs it: 250 to 320 ns a message
-//! against 20 to 35, and 17 against 24 on one thread (push and pop, with the fences).
+//! against 20 to 35, and 17 against 20 on one thread.
 
 use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
 use super::error::{TryRecvError, TrySendError};
-use super::storage::Storage;
-use crate::primitive::atomic::{AtomicBool, Ordering, fence};
+use super::storage::{self, Storage};
+use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::wait::{Chain, SpinLock, WaitNode, WaitQueue, Wake};
 
 /// Waiters that are woken under one lock.
@@ -162,19 +162,18 @@ impl Side {
     fn with<R>(&self, f: impl FnOnce(&mut WaitQueue) -> R) -> R {
         self.queue.with(|queue| {
             let result = f(queue);
-            // Relaxed: the lock orders the stores, and those who look without it follow a fence.
+            // Relaxed: the lock orders the stores. What is set here was set before, by R1.
             self.waiting.store(!queue.is_empty(), Ordering::Relaxed);
             result
         })
     }
 
-    /// S2 and S3: the caller has changed the storage.
+    /// S2: the caller has changed the storage.
     #[inline]
     fn wake_one(&self) {
-        // Between the change of the storage and the look at `waiting`: pairs with the fence in
-        // `register`.
-        fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Relaxed) {
+        storage::in_one_order();
+        // SeqCst: with the change of the storage before, and the store and the look in `register`.
+        if self.waiting.load(Ordering::SeqCst) {
             self.wake_first();
         }
     }
@@ -195,7 +194,7 @@ impl Side {
         }
     }
 
-    /// R1 to R3.
+    /// R1 and R2.
     ///
     /// # Safety
     /// As for `Source::register`.
@@ -213,10 +212,10 @@ impl Side {
                 } else {
                     queue.push(node);
                 }
-                self.waiting.store(true, Ordering::Relaxed);
-                // Between `waiting` and the look at the storage: pairs with the fence in
-                // `wake_one`.
-                fence(Ordering::SeqCst);
+                // SeqCst: with the look at the storage below, and the change of the storage and the
+                // load in `wake_one`.
+                self.waiting.store(true, Ordering::SeqCst);
+                storage::in_one_order();
                 if !may_try() {
                     return true;
                 }
