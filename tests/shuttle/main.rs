@@ -13,6 +13,9 @@
 
 mod ends;
 mod locks;
+mod makers;
+mod readers;
+mod rounds;
 mod selects;
 mod signals;
 mod waits;
