@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustfiber::{Builder, Context, JobHandle, JobPanic, JobSystem};
+use rustfiber::{Builder, Context, Event, JobHandle, JobPanic, JobSystem};
 
 /// Most tests run once for each of these: alone, as a pair, and with more workers than cores.
 pub const WORKERS: [usize; 3] = [1, 2, 8];
@@ -122,5 +122,24 @@ pub fn spawn_waiter<T: Send + 'static>(
 pub fn let_others_go_on(cx: &Context<'_>) {
     for _ in 0..10 {
         cx.yield_now();
+    }
+}
+
+/// A job that ends with `n` when the event is set.
+pub fn held_back(jobs: &JobSystem, n: u32) -> (Arc<Event>, JobHandle<u32>) {
+    let go = Arc::new(Event::manual());
+    let waits = Arc::clone(&go);
+    let handle = jobs.spawn(move |cx| {
+        waits.wait(cx);
+        n
+    });
+    (go, handle)
+}
+
+/// Runs `test` on systems of each size.
+pub fn everywhere(test: impl Fn(&JobSystem)) {
+    let _watchdog = watch();
+    for workers in WORKERS {
+        test(&system(workers));
     }
 }

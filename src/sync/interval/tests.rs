@@ -1,4 +1,4 @@
-//! Which tick it is, by given moments; waiting is tested in `tests/time.rs`.
+//! Which tick it is, by given moments; waiting is tested in `tests/intervals.rs`.
 
 use super::*;
 use crate::sched::Blocking;
