@@ -202,10 +202,11 @@ fn a_timer_fires_although_woken_jobs_never_run_out() {
 #[test]
 fn a_job_that_asks_whether_to_yield_lets_timers_fire() {
     until_a_timer_fires(|cx, fired| {
-        while !cx.should_yield() {
-            assert!(!fired.load(Ordering::Relaxed));
+        // It has fired already if the worker lost its processor for a while.
+        if !fired.load(Ordering::Relaxed) {
+            while !cx.should_yield() {}
+            cx.yield_now();
         }
-        cx.yield_now();
         assert!(fired.load(Ordering::Relaxed));
     });
 }
