@@ -75,16 +75,21 @@ mod plain {
     fn a_job_from_outside_wakes_a_drowsy_searcher_and_an_owners_does_not() {
         let idle = idle(2);
         assert!(idle.try_search());
+        let starter = idle.fall_asleep(1, true, || ());
         let stays_awake = || {
             assert!(!idle.wants_jobs());
+            assert!(!idle.nobody_comes());
+            assert!(!idle.see_to_jobs());
             assert!(!idle.everyone_sleeps());
             assert!(idle.notify_one(|_| 0));
             false
         };
         assert!(idle.drowse(0, None, stays_awake));
         assert!(idle.wants_jobs());
+        assert_eq!(starter.cancel(), Token::Look);
         // Another has taken the search over.
         assert!(!idle.drowse(0, None, || idle.try_search()));
+        assert!(!idle.try_search());
         idle.end_search();
         assert!(idle.try_search());
         idle.end_search();
@@ -666,3 +671,8 @@ mod model {
         }
     }
 }
+mod drowsy;
+#[cfg(loom)]
+mod model;
+#[cfg(loom)]
+mod owner;
