@@ -347,5 +347,7 @@ impl Source for Attempt<'_> {
     }
 }
 
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(all(test, not(loom)))]
 mod tests;
