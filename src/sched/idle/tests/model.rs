@@ -40,7 +40,7 @@ impl System {
     /// P1 to P4.
     pub(super) fn push(&self) {
         self.jobs.fetch_add(1, Ordering::Relaxed);
-        self.idle.notify_one();
+        self.idle.notify_one(|_| 0);
     }
 
     pub(super) fn deliver(&self, worker: usize) {
@@ -117,7 +117,7 @@ impl System {
 
     pub(super) fn pass_on(&self, found: Option<bool>) -> Option<bool> {
         if found.is_some() && holds(&self.jobs) {
-            self.idle.notify_one();
+            self.idle.notify_one(|_| 0);
         }
         found
     }
@@ -313,7 +313,7 @@ fn loom_cancel_against_notify_and_wake() {
             }
         });
         let waker = spawn(&system, |system| system.idle.wake(0));
-        system.idle.notify_one();
+        system.idle.notify_one(|_| 0);
         join([worker, waker]);
         system.is_at_rest();
     });
