@@ -1,13 +1,21 @@
 use super::*;
 use crate::rng::Rng;
 
-/// Every entry is where its slot says, and no child is earlier than its parent.
-fn check<T>(heap: &Heap<T>) {
-    for (place, entry) in heap.entries.iter().enumerate() {
+/// Every entry is where its slot says, no child is earlier than its parent, and where nobody is
+/// nobody is found.
+fn check<T: Copy>(heap: &Heap<T>) {
+    for place in ROOT..heap.end {
+        let entry = heap.entry(place);
         assert_eq!(heap.places[entry.slot as usize] as usize, place);
-        if place > 0 {
-            assert!(heap.entries[(place - 1) / CHILDREN].at <= entry.at);
+        if place > ROOT {
+            assert_eq!(children(parent(place)), place / CHILDREN);
+            assert!(heap.entry(parent(place)).at <= entry.at);
         }
+    }
+    let places = heap.groups.len() * CHILDREN;
+    assert!((heap.end..heap.end + CHILDREN).contains(&places));
+    for place in (0..ROOT).chain(heap.end..places) {
+        assert_eq!(heap.entry(place).slot, NONE);
     }
 }
 
@@ -28,6 +36,7 @@ fn the_earliest_comes_first() {
         check(&heap);
     }
     assert_eq!((heap.first(), heap.pop_until(u64::MAX)), (None, None));
+    check(&heap);
 }
 
 #[test]
