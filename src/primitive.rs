@@ -115,3 +115,20 @@ pub(crate) fn prefetch<T>(memory: *const T) {
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = memory;
 }
+
+/// The size of a cache line on most processors.
+pub(crate) const LINE: usize = 64;
+
+/// As `prefetch`, for this many lines from `memory` on. What lies there need not be a `T`.
+#[inline(always)]
+pub(crate) fn prefetch_lines<T>(memory: *const T, lines: usize) {
+    for line in 0..lines {
+        prefetch(memory.wrapping_byte_add(LINE * line));
+    }
+}
+
+/// As `prefetch`, for all of a `T`.
+#[inline(always)]
+pub(crate) fn prefetch_all<T>(memory: *const T) {
+    prefetch_lines(memory, size_of::<T>().div_ceil(LINE));
+}

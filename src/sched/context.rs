@@ -245,7 +245,7 @@ impl sealed::Sealed for &Context<'_> {
 
     #[allow(private_interfaces)]
     fn wait_until(self, at: Instant, site: Site) -> Result<(), Interrupted> {
-        self.wait(&Timer::new(at), site);
+        self.wait(&Timer::new(at, self.fiber()), site);
         Ok(())
     }
 
@@ -258,7 +258,7 @@ impl sealed::Sealed for &Context<'_> {
 impl sealed::Unlimited for &Context<'_> {
     #[allow(private_interfaces, private_bounds)]
     fn with_timer<R>(self, at: Instant, f: impl FnOnce(Option<&dyn Source>) -> R) -> R {
-        f(Some(&Timer::new(at)))
+        f(Some(&Timer::new(at, self.fiber())))
     }
 
     #[allow(private_interfaces)]

@@ -11,10 +11,11 @@
 //! short and falls back when one was long: so a timer is late by 10 us or by one turn (a job that
 //! runs without a wait), whichever is more; and by a few turns if they have become long just now.
 //!
-//! A worker that sleeps does so until its earliest timer. But a wake-up costs microseconds, and
-//! when there are thousands of timers there would be one for each: so it sleeps for
-//! `SHORTEST_SLEEP` at least since timers have fired, and those that are due by then fire together.
-//! One that comes alone is not late by that.
+//! But a fiber that has slept is in no cache, nor are its pages in the TLB, and to wait for both
+//! costs as much as all the rest, unless several are asked for at once (`Due`). And a worker that
+//! is woken for each of thousands of timers spends its time on that: a wake-up costs microseconds.
+//! So when timers have fired, the others rest for `REST`, and those that are due by then fire
+//! together. One that comes alone is not late by that.
 
 mod heap;
 mod stride;
@@ -27,16 +28,18 @@ use heap::{Heap, Key};
 pub(super) use stride::Stride;
 
 use super::current;
+use super::fiber::JobFiber;
 use super::migrate::Guarded;
 use super::shared::Remote;
+use super::task::JobHeader;
 use super::worker::Worker;
 use crate::primitive::atomic::{AtomicU64, Ordering};
-use crate::primitive::prefetch;
+use crate::primitive::{LINE, prefetch_all, prefetch_lines};
 use crate::wait::{Source, WaitNode, Wake, claimed_chain};
 
-/// The least time between two moments at which timers wake their worker, in nanoseconds. A guess:
-/// about what the kernel allows itself for one that comes alone.
-const SHORTEST_SLEEP: u64 = 100_000;
+/// The least time between two moments at which timers fire, in nanoseconds. A guess: about what
+/// the kernel allows itself for one that comes alone.
+const REST: u64 = 100_000;
 
 /// No timer.
 const NEVER: u64 = u64::MAX;
@@ -61,26 +64,29 @@ struct Registered {
 unsafe impl Send for Registered {}
 
 impl Registered {
-    /// The timer and its node lie in a stack that nobody has touched for long.
-    fn prefetch(self) -> Self {
-        prefetch(self.timer.as_ptr());
-        prefetch(self.node.as_ptr());
-        self
+    /// Asks for the timer and its node, which lie in a frame of the waiting fiber, and for the
+    /// frames around that one.
+    fn prefetch(self) {
+        prefetch_lines(self.timer.as_ptr().wrapping_byte_sub(LINE), 2);
+        prefetch_lines(self.node.as_ptr(), FRAME_LINES);
     }
 }
 
-/// Takes timers that are due out of the heap, and tells them; a few of them are on their way from
-/// memory at each moment.
+/// From the node of a job that does little and waits to the root of its stack. A guess.
+const FRAME_LINES: usize = 8;
+
+/// Takes timers that are due out of the heap, some at a time, so that their memory comes at the
+/// same time.
 struct Due<'h> {
     heap: &'h mut Heap<Registered>,
     now: u64,
-    /// Taken out, but not told yet; the oldest at `turn`.
-    ahead: [Option<Registered>; AHEAD],
+    /// Taken out, but not told yet from `turn` on.
+    some: [Option<Registered>; SOME],
     turn: usize,
 }
 
-/// What an iterator is ahead: about as many as come from memory at once. A guess.
-const AHEAD: usize = 8;
+/// More than a processor can wait for at once. A guess.
+const SOME: usize = 16;
 
 impl<'h> Due<'h> {
     /// For as long as the heap is held.
@@ -88,13 +94,19 @@ impl<'h> Due<'h> {
     /// # Safety
     /// The timers in the heap are valid.
     unsafe fn new(heap: &'h mut Heap<Registered>, now: u64) -> Self {
-        let ahead = std::array::from_fn(|_| heap.pop_until(now).map(Registered::prefetch));
         Self {
             heap,
             now,
-            ahead,
-            turn: 0,
+            some: [None; SOME],
+            turn: SOME,
         }
+    }
+
+    fn take_some(&mut self) {
+        let Self { heap, now, .. } = self;
+        self.some = std::array::from_fn(|_| heap.pop_until(*now));
+        self.some.iter().flatten().for_each(|due| due.prefetch());
+        self.turn = 0;
     }
 }
 
@@ -102,11 +114,15 @@ impl Iterator for Due<'_> {
     type Item = NonNull<WaitNode>;
 
     fn next(&mut self) -> Option<NonNull<WaitNode>> {
-        let next = self.heap.pop_until(self.now).map(Registered::prefetch);
-        let due = std::mem::replace(&mut self.ahead[self.turn % AHEAD], next)?;
+        if self.turn == SOME {
+            self.take_some();
+        }
+        let due = self.some[self.turn]?;
         self.turn += 1;
         // SAFETY: it was in the heap a moment ago, which is still held.
-        unsafe { due.timer.as_ref() }.key.set(None);
+        let timer = unsafe { due.timer.as_ref() };
+        timer.key.set(None);
+        timer.prefetch_waiter();
         Some(due.node)
     }
 }
@@ -161,7 +177,7 @@ impl Worker {
     pub(super) fn next_timer(&self) -> Option<Instant> {
         let timers = &self.remote().timers;
         let earliest = timers.earliest.load(Ordering::Relaxed);
-        let wakes_at = earliest.max(self.timers_fired.get() + SHORTEST_SLEEP);
+        let wakes_at = earliest.max(self.timers_rest_until.get());
         (earliest != NEVER).then(|| timers.epoch + Duration::from_nanos(wakes_at))
     }
 
@@ -194,10 +210,11 @@ impl Worker {
         let timers = &self.remote().timers;
         let now = timers.count(Instant::now());
         self.stride.begin(now);
-        if timers.earliest.load(Ordering::Relaxed) > now {
+        let earliest = timers.earliest.load(Ordering::Relaxed);
+        if earliest.max(self.timers_rest_until.get()) > now {
             return;
         }
-        self.timers_fired.set(now);
+        self.timers_rest_until.set(now + REST);
         // SAFETY: this is the worker's own thread. A timer in the heap is valid, and its node
         // registered; it is claimed where a waiter that leaves would look for it.
         let due = unsafe { timers.with(|heap| claimed_chain(Due::new(heap, now))) };
@@ -212,15 +229,30 @@ pub(crate) struct Timer {
     key: Cell<Option<Key>>,
     /// The worker that it was registered with.
     remote: Cell<Option<NonNull<Remote>>>,
+    /// The waiter and its job, to ask for their memory.
+    fiber: *const JobFiber,
+    job: *const JobHeader,
 }
 
+/// How much of a job is asked for: a spawned one without much in its closure.
+const JOB_LINES: usize = 2;
+
 impl Timer {
-    pub(crate) fn new(at: Instant) -> Self {
+    /// For a wait of `fiber`.
+    pub(crate) fn new(at: Instant, fiber: &JobFiber) -> Self {
         Self {
             at,
             key: Cell::new(None),
             remote: Cell::new(None),
+            fiber,
+            job: fiber.local.job.get(),
         }
+    }
+
+    /// Asks for what the waiter touches when it goes on, apart from its stack.
+    fn prefetch_waiter(&self) {
+        prefetch_all(self.fiber);
+        prefetch_lines(self.job, JOB_LINES);
     }
 }
 

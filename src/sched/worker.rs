@@ -64,8 +64,8 @@ pub(crate) struct Worker {
     pub(super) turn: Turn,
     /// When the worker looks for timers that are due.
     pub(super) stride: Stride,
-    /// When timers last fired, as they count.
-    pub(super) timers_fired: Cell<u64>,
+    /// Until when timers rest, as they count.
+    pub(super) timers_rest_until: Cell<u64>,
     /// The jobs that had been started when a timer ended this worker's sleep, which was its last.
     pub(super) woken_by_timer_at: Cell<Option<u64>>,
     pub(super) rng: Rng,
@@ -100,7 +100,7 @@ impl Worker {
             in_vain: Cell::new(0),
             turn: Turn::default(),
             stride: Stride::new(),
-            timers_fired: Cell::new(0),
+            timers_rest_until: Cell::new(0),
             woken_by_timer_at: Cell::new(None),
             rng: Rng::new(index as u64),
             ends: Cell::new(false),
