@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 use super::{Fiber, Protocol, Suspended};
+use crate::primitive::prefetch_all;
 
 /// A first-in-first-out list of suspended fibers, held by one thread. It allocates nothing.
 pub(crate) struct FiberList<P: Protocol> {
@@ -57,6 +58,23 @@ impl<P: Protocol> FiberList<P> {
             self.tail.set(Some(fiber));
         }
         self.len.set(self.len.get() + 1);
+    }
+
+    /// Takes the first one, and asks for what the next ones touch first: for a list of fibers that
+    /// have stopped so long ago that neither their headers nor their stacks are in a cache.
+    pub(crate) fn pop_cold(&self) -> Option<Suspended<P>> {
+        let fiber = self.pop_front();
+        if let Some(next) = self.head.get() {
+            // SAFETY: the list holds the rights of its fibers; this one goes straight back. Its
+            // header has been asked for when the one before it was taken.
+            let next = unsafe { Suspended::from_raw(next) };
+            next.fiber().switch.prefetch_frames();
+            if let Some(second) = next.link() {
+                prefetch_all(second.as_ptr());
+            }
+            next.into_raw();
+        }
+        fiber
     }
 
     pub(crate) fn pop_front(&self) -> Option<Suspended<P>> {

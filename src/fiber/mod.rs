@@ -21,7 +21,8 @@
 //!
 //! **Who may touch what.** `local` is the protocol's: shared, with the cells it needs. `link`
 //! belongs to the holder of the `Suspended`. The coroutine is entered only by `resume`; `yielder`
-//! is written by the fiber when it starts, and read only by the fiber.
+//! is written by the fiber when it starts, and read by the fiber, or by whoever holds the right (as an
+//! address only).
 
 mod husk;
 mod list;

@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::{Fiber, Protocol};
-use crate::primitive::UnsafeCell;
+use crate::primitive::{LINE, UnsafeCell, prefetch_lines};
 use crate::stack::FiberStack;
 
 type Body<P> = Coroutine<
@@ -18,12 +18,17 @@ type Body<P> = Coroutine<
 >;
 type Gate<P> = Yielder<(NonNull<Fiber<P>>, <P as Protocol>::Resume), <P as Protocol>::Suspend>;
 
+/// How much of a stack is asked for: the frames of a job that does little and waits, and those that
+/// it is called from. A guess.
+const FRAME_LINES: usize = 10;
+
 /// One stack that can be entered and left.
 pub(super) struct Switch<P: Protocol> {
     /// Reached only by the thread that holds the right to resume. Gone when the stack has been
     /// taken.
     coroutine: UnsafeCell<ManuallyDrop<Body<P>>>,
-    /// The way out; written by the fiber when it starts, read only by the fiber.
+    /// The way out; written by the fiber when it starts, read by the fiber, or by whoever holds
+    /// the right.
     yielder: Cell<*const Gate<P>>,
 }
 
@@ -76,6 +81,17 @@ impl<P: Protocol> Switch<P> {
         let yielder = self.yielder.get();
         // SAFETY: the fiber has started, so the yielder is set; it lives at the root of this stack.
         unsafe { &*yielder }.suspend(word).1
+    }
+
+    /// Asks for the first frames of a fiber that has started. The caller holds the right to resume
+    /// it.
+    pub(super) fn prefetch_frames(&self) {
+        // Null before it has started, which does no harm. The stack grows downwards from here.
+        let first = self.yielder.get();
+        prefetch_lines(
+            first.wrapping_byte_sub(LINE * (FRAME_LINES - 1)),
+            FRAME_LINES,
+        );
     }
 
     /// The stack of a complete fiber.

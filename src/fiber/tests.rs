@@ -99,3 +99,25 @@ fn husks_come_back_newest_first() {
     }
     assert!(husks.pop().is_none());
 }
+
+/// Those that are asked for ahead stay in the list, and have started or not.
+#[test]
+fn cold_fibers_come_in_order() {
+    let arena = StackArena::new(4 * MIN_STACK, 5).unwrap();
+    for len in 0..=5 {
+        let list = FiberList::new();
+        let push = |number| {
+            let (fiber, _) = says(counts(&arena, number, number + 1));
+            list.push_back(fiber);
+        };
+        (0..len.min(3)).for_each(push);
+        (3..len).for_each(|number| list.push_back(counts(&arena, number, number)));
+        for number in 0..len {
+            let fiber = list.pop_cold().unwrap();
+            assert_eq!(fiber.fiber().local[0].get(), number);
+            assert_eq!(list.len() as u32, len - number - 1);
+            drop(ends(fiber));
+        }
+        assert!(list.pop_cold().is_none());
+    }
+}

@@ -6,7 +6,8 @@
 //!
 //! The worker puts and takes; another worker that needs a fiber takes one too, and *empties* it
 //! (see `runner`), since a fiber that has started must not go on elsewhere. In the common case one
-//! exchange puts a fiber and one takes it.
+//! exchange puts a fiber and one takes it. What lies in the rest has often been used long ago, and is
+//! asked for one before it is taken.
 //!
 //! **What each shows.** `puts` counts what the worker has put, before it can be found: whoever
 //! finds all shelves empty, and all `puts` as before, knows an instant at which all were empty.
@@ -126,7 +127,7 @@ impl Shelf {
             return None;
         }
         self.rest.with(|rest| {
-            let fiber = rest.fibers.pop_front();
+            let fiber = rest.fibers.pop_cold();
             self.rest_len.store(rest.fibers.len(), Ordering::Relaxed);
             fiber
         })
