@@ -37,9 +37,10 @@ use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::primitive::{LINE, prefetch_all, prefetch_lines};
 use crate::wait::{Source, WaitNode, Wake, claimed_chain};
 
-/// The least time between two moments at which timers fire, in nanoseconds. A guess: about what
-/// the kernel allows itself for one that comes alone.
-const REST: u64 = 100_000;
+/// The least time between two moments at which timers fire, in nanoseconds. With 500 timers in a
+/// millisecond, 100 us cost a tenth more time in all on one worker and a fifth on two, and 500 us
+/// gain a hundredth.
+const REST: u64 = 250_000;
 
 /// No timer.
 const NEVER: u64 = u64::MAX;

@@ -19,7 +19,7 @@ impl Context<'_> {
     ///
     /// The clock is monotonic. The job goes on on its own worker, so it is late by as long as that
     /// worker is busy with a job that neither waits nor yields. Sleeps that end on one worker less
-    /// than 100 us apart may end together, with the last of them.
+    /// than 250 us apart may end together, with the last of them.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
