@@ -293,3 +293,6 @@ impl Source for Timer {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
