@@ -13,8 +13,8 @@
 //! On Linux `heavy` is `membarrier(2)` with `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. Elsewhere, and
 //! where the kernel refuses, `is_asymmetric` is false, `light` promises nothing, and whoever relies
 //! on it takes another way. `--cfg rustfiber_eager` makes it false everywhere, for tests. In a
-//! model both are `SeqCst` fences; under `shuttle`, whose threads run one at a time and see
-//! everything, nothing needs to be done for the promise.
+//! model a `light` is no fence, but keeps the promise and hardly more; under `shuttle`, whose threads
+//! run one at a time and see everything, nothing needs to be done for it.
 
 pub(crate) use imp::{heavy, is_asymmetric, light};
 
@@ -77,20 +77,44 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(loom, shuttle)))))]
+#[cfg(loom)]
+mod imp {
+    use crate::primitive::atomic::{AtomicU8, Ordering, fence};
+
+    loom::lazy_static! {
+        /// All barriers change it, so of any two the later one sees what came before the earlier one.
+        static ref MEETING: AtomicU8 = AtomicU8::new(0);
+    }
+
+    fn meet() {
+        MEETING.fetch_add(0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_asymmetric() -> bool {
+        true
+    }
+
+    pub(crate) fn light() {
+        meet();
+    }
+
+    pub(crate) fn heavy() {
+        fence(Ordering::SeqCst);
+        meet();
+        fence(Ordering::SeqCst);
+    }
+}
+
+#[cfg(not(any(loom, all(target_os = "linux", not(shuttle)))))]
 mod imp {
     use crate::primitive::atomic::{Ordering, fence};
 
     pub(crate) fn is_asymmetric() -> bool {
-        cfg!(any(loom, all(shuttle, not(rustfiber_eager))))
+        cfg!(all(shuttle, not(rustfiber_eager)))
     }
 
     #[inline(always)]
-    pub(crate) fn light() {
-        if cfg!(loom) {
-            fence(Ordering::SeqCst);
-        }
-    }
+    pub(crate) fn light() {}
 
     pub(crate) fn heavy() {
         fence(Ordering::SeqCst);

@@ -102,9 +102,10 @@ impl Share {
             if added == taken {
                 return 0;
             }
+            // Release: pairs with the acquires of `taken` here. What it replaces has been acquired.
             match self
                 .taken
-                .compare_exchange(taken, added, Ordering::AcqRel, Ordering::Acquire)
+                .compare_exchange(taken, added, Ordering::Release, Ordering::Acquire)
             {
                 Ok(_) => return added - taken,
                 Err(now) => taken = now,

@@ -37,6 +37,10 @@ fn laden(counter: &Counter) -> (Load, Ticket, Ticket) {
     (load.expect("there are many"), second, third)
 }
 
+// Where it matters what others see of `added`, the one that carries is the model's first thread, which runs
+// before the others until they interrupt it. `loom` would not let a later one run before their loads: it
+// compares a store with the last access only, and `add` itself reads `added` before it.
+
 /// What has ended is counted by whoever comes after its end, also while it is carried.
 #[test]
 fn loom_count_takes_what_is_carried() {
@@ -44,23 +48,42 @@ fn loom_count_takes_what_is_carried() {
         let done = Arc::new(Evidence::new());
         let counter = counter(0);
         let (load, second, third) = laden(&counter);
-        let worker = {
+        let looker = {
             let done = Arc::clone(&done);
-            thread::spawn(move || {
-                done.add(1);
-                let load = add(load, second);
-                if let Some(load) = load {
-                    load.set_down();
+            spawn(&counter, move |counter| {
+                if counter.count() == 1 {
+                    assert_eq!(done.read(), 1);
                 }
             })
         };
-        if counter.count() == 1 {
-            assert_eq!(done.read(), 1);
+        done.add(1);
+        if let Some(load) = add(load, second) {
+            load.set_down();
         }
-        join([worker]);
+        join([looker]);
         assert_eq!(counter.count(), 1);
         third.finish().unwrap();
         assert!(counter.is_zero());
+    });
+}
+
+/// Two look while jobs are added: who sees that the other has taken some out sees that they were added.
+#[test]
+fn loom_two_look_while_one_carries() {
+    explore_blocks(2, || {
+        let counter = counter(1);
+        let (load, second, third) = laden(&counter);
+        let lookers = [(); 2].map(|()| {
+            spawn(&counter, |counter| {
+                assert!(matches!(counter.count(), 1..=3));
+            })
+        });
+        let load = add(load, second).expect("there is room");
+        let load = add(load, third).expect("there is room");
+        join(lookers);
+        load.set_down();
+        assert_eq!(counter.count(), 1);
+        counter.done();
     });
 }
 
@@ -210,6 +233,24 @@ fn loom_two_begin_to_carry() {
             thread::spawn(move || work_off(jobs))
         };
         join([other, third]);
+        assert_eq!(counter.count(), 1);
+        counter.done();
+    });
+}
+
+/// One begins to carry in the share that another has just left: it goes on from the numbers there.
+#[test]
+fn loom_one_carries_after_another() {
+    explore_blocks(3, || {
+        let counter = counter(1);
+        let (load, second, third) = laden(&counter);
+        let other = {
+            let jobs = [third, counter.ticket()];
+            thread::spawn(move || work_off(jobs))
+        };
+        let load = add(load, second).expect("there is room");
+        assert_eq!(load.set_down(), 0);
+        join([other]);
         assert_eq!(counter.count(), 1);
         counter.done();
     });
