@@ -1,6 +1,7 @@
 //! How many fibers there may be.
 
 use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::primitive::barrier;
 
 /// How many fibers there are and may be. They are reused, and given up only at the end. One for
 /// each worker is set aside; the others go to whoever needs one first.
@@ -15,6 +16,8 @@ pub(super) struct FiberBudget {
     waited: AtomicUsize,
     /// Somebody wanted a fiber, and there may be no more. Stays set.
     short: AtomicBool,
+    /// All who don't see `short` have shown what they had put before.
+    short_is_known: AtomicBool,
 }
 
 // Relaxed but for `short`: bare counts. The stacks' memory is published by their own lock.
@@ -27,6 +30,7 @@ impl FiberBudget {
             most: AtomicUsize::new(0),
             waited: AtomicUsize::new(0),
             short: AtomicBool::new(false),
+            short_is_known: AtomicBool::new(false),
         }
     }
 
@@ -54,15 +58,25 @@ impl FiberBudget {
 
     /// Somebody found no fiber, and is about to sleep for want of one.
     pub(super) fn fall_short(&self) {
-        // SeqCst: pairs with the load in `is_short`.
+        // Acquire: pairs with the release below.
+        if self.short_is_known.load(Ordering::Acquire) {
+            return;
+        }
+        // SeqCst: pairs with the load in `is_short`, where shelves are eager.
         self.short.store(true, Ordering::SeqCst);
+        // Pairs with W2 of `shelf`.
+        barrier::heavy();
+        // Release: whoever sees it may look at shelves as if it had said `heavy` itself.
+        self.short_is_known.store(true, Ordering::Release);
     }
 
-    /// Whether a worker may sleep for want of a fiber.
+    /// Whether a worker may sleep for want of a fiber. For one that has put a fiber on its shelf:
+    /// either it sees `fall_short`, or the fiber is seen by whoever looks at the shelf after that.
     #[inline]
     pub(super) fn is_short(&self) -> bool {
-        // SeqCst: comes after the exchange that has put a fiber on the shelf. Either `fall_short`
-        // is seen here, or the fiber by whoever looks at the shelf after `fall_short`.
+        // SeqCst: either an exchange or a store of `rest_len`, which are SeqCst, has put the fiber:
+        // pairs with the store in `fall_short`. Or a plain store, and `light` has followed (W2 of
+        // `shelf`), which pairs with the `heavy` there.
         self.short.load(Ordering::SeqCst)
     }
 
