@@ -128,7 +128,7 @@ impl Context<'_> {
     pub fn blocking<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         // Not found out in the wait: nothing between the share and its end may unwind.
         self.assert_running();
-        let site = Site::here("a blocking call");
+        let site = Site::here(&"a blocking call");
         let call = Call::new(f);
         let guard = AbortOnUnwind("the wait for a blocking call");
         // SAFETY: the share closes `done` when it is dropped, and this frame goes on only after that:

@@ -82,7 +82,7 @@ impl<T> JobHandle<T> {
     #[track_caller]
     pub fn join<W: Waiter>(mut self, who: W) -> W::Outcome<Result<T, JobPanic>> {
         let cell = self.take_cell();
-        if let Err(interrupted) = cell.wait_until_done(who, Site::here("a job to end")) {
+        if let Err(interrupted) = cell.wait_until_done(who, Site::here(&"a job to end")) {
             return who.outcome(Err(interrupted));
         }
         who.outcome(Ok(cell.take_result().map_err(JobPanic::new)))
@@ -116,7 +116,7 @@ impl<T> JobHandle<T> {
     #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
-        let site = Site::here("a job to end");
+        let site = Site::here(&"a job to end");
         who.outcome(match &self.cell {
             Some(cell) => cell.wait_until_done(who, site),
             None => who.check(),

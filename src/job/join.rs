@@ -8,13 +8,13 @@ use crate::unwind::{self, Payload};
 
 /// What a join waits for, in reports. A type, so that it costs no argument.
 pub(super) trait Awaited {
-    const WHAT: &'static str;
+    const WHAT: &'static &'static str;
 }
 
 struct OtherHalf;
 
 impl Awaited for OtherHalf {
-    const WHAT: &'static str = "the other half of a join";
+    const WHAT: &'static &'static str = &"the other half of a join";
 }
 
 impl Context<'_> {

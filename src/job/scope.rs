@@ -157,7 +157,7 @@ impl Context<'_> {
         f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     ) -> R {
         self.assert_running();
-        let site = Site::here("the jobs of a scope");
+        let site = Site::here(&"the jobs of a scope");
         let scope = Scope {
             core: ScopeCore {
                 shared: NonNull::from(&**self.worker().shared()),

@@ -74,7 +74,7 @@ where
 
     /// Waits until the job, `what` in reports, has run. Called once.
     #[inline]
-    pub(super) fn wait(&self, cx: &Context<'_>, what: &'static str) -> Result<R, Payload> {
+    pub(super) fn wait(&self, cx: &Context<'_>, what: &'static &'static str) -> Result<R, Payload> {
         let site = Site {
             what,
             at: self.spawned_at,

@@ -60,7 +60,7 @@ mod on {
     }
 
     pub(in crate::sched) fn suspended(worker: usize, site: &Site) {
-        tracing::trace!(target: "rustfiber", worker, waits_for = site.what, at = %site.at, "suspend");
+        tracing::trace!(target: "rustfiber", worker, waits_for = *site.what, at = %site.at, "suspend");
     }
 
     pub(in crate::sched) fn resumed(worker: usize) {

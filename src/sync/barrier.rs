@@ -160,7 +160,7 @@ impl Barrier {
         let Some(arrival) = self.arrive() else {
             return who.outcome(Ok(BarrierWaitResult { is_leader: true }));
         };
-        let waited = super::wait_for(who, &arrival, Site::here("a barrier"));
+        let waited = super::wait_for(who, &arrival, Site::here(&"a barrier"));
         let arrival = ManuallyDrop::new(arrival);
         who.outcome(match waited {
             Err(interrupted) if arrival.take_back() => Err(interrupted),

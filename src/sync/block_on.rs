@@ -14,7 +14,7 @@ use crate::wait::{Interrupted, Site, Waiter};
 /// Polls `future` until it is done; waits in between.
 #[track_caller]
 fn block_on<W: Waiter, F: IntoFuture>(who: W, future: F) -> Result<F::Output, Interrupted> {
-    let site = Site::here("a future");
+    let site = Site::here(&"a future");
     who.check()?;
     let mut future = pin!(future.into_future());
     let flag = Arc::new(Flag::new());

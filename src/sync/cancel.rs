@@ -153,7 +153,7 @@ impl CancelToken {
         if self.is_cancelled() {
             return who.outcome(Ok(()));
         }
-        let site = Site::here("a token to be cancelled");
+        let site = Site::here(&"a token to be cancelled");
         who.outcome(super::wait_for(who, self, site))
     }
 

@@ -238,7 +238,7 @@ impl Condvar {
             mutex: guard.raw(),
             is_unlocked: Cell::new(false),
         };
-        let ended = who.wait_for(&wait, Site::here("a condition"));
+        let ended = who.wait_for(&wait, Site::here(&"a condition"));
         wait.lock_again(who);
         ended.map(|_| ())
     }

@@ -191,7 +191,7 @@ impl Counter {
     #[inline(always)]
     #[track_caller]
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
-        self.wait_for_level(who, 0, Site::here("a counter to reach zero"))
+        self.wait_for_level(who, 0, Site::here(&"a counter to reach zero"))
     }
 
     /// Waits until the count is at most `n`.
@@ -221,7 +221,7 @@ impl Counter {
     /// ```
     #[track_caller]
     pub fn wait_until<W: Waiter>(&self, who: W, n: u32) -> W::Outcome<()> {
-        self.wait_for_level(who, n, Site::here("a counter to fall"))
+        self.wait_for_level(who, n, Site::here(&"a counter to fall"))
     }
 
     #[inline(always)]

@@ -180,7 +180,7 @@ impl Event {
         if self.passes() {
             return who.outcome(Ok(()));
         }
-        who.outcome(super::wait_for(who, self, Site::here("an event")))
+        who.outcome(super::wait_for(who, self, Site::here(&"an event")))
     }
 
     /// Whether a waiter may go through without waiting; an auto event is unset by that.

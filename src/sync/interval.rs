@@ -122,7 +122,7 @@ impl Interval {
     /// With [`Blocking`](crate::Blocking) inside a job.
     #[track_caller]
     pub fn tick<W: Waiter>(&mut self, who: W) -> W::Outcome<Tick> {
-        let site = Site::here("the next tick of an interval");
+        let site = Site::here(&"the next tick of an interval");
         let waited = who.check().and_then(|()| {
             if self.next <= Instant::now() {
                 return Ok(());

@@ -152,7 +152,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.get() {
             return who.outcome(Ok(value));
         }
-        let site = Site::here("a value that another one makes");
+        let site = Site::here(&"a value that another one makes");
         let value = self.make(who, |who| Ok::<T, Never>(init(who)), site);
         who.outcome(value.map(|made| match made {
             Ok(value) => value,
@@ -193,7 +193,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.get() {
             return who.outcome(Ok(Ok(value)));
         }
-        let site = Site::here("a value that another one makes");
+        let site = Site::here(&"a value that another one makes");
         who.outcome(self.make(who, init, site))
     }
 
@@ -273,7 +273,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.get() {
             return who.outcome(Ok(value));
         }
-        let waited = self.once.wait(who, Site::here("the value of a cell"));
+        let waited = self.once.wait(who, Site::here(&"the value of a cell"));
         who.outcome(waited.map(|()| self.get().expect("it is set when the wait has ended")))
     }
 

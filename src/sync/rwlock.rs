@@ -139,7 +139,7 @@ impl<T: ?Sized> RwLock<T> {
         if let Err(interrupted) = who.check() {
             return who.outcome(Err(interrupted));
         }
-        let locked = self.raw.acquire(who, ONE, Site::here("a lock to read"));
+        let locked = self.raw.acquire(who, ONE, Site::here(&"a lock to read"));
         // SAFETY: the permit is taken, for this guard.
         who.outcome(locked.map(|()| unsafe { RwLockReadGuard::new(self) }))
     }
@@ -165,7 +165,7 @@ impl<T: ?Sized> RwLock<T> {
         if let Err(interrupted) = who.check() {
             return who.outcome(Err(interrupted));
         }
-        let locked = self.raw.acquire(who, ALL, Site::here("a lock to write"));
+        let locked = self.raw.acquire(who, ALL, Site::here(&"a lock to write"));
         // SAFETY: all permits are taken, for this guard.
         who.outcome(locked.map(|()| unsafe { RwLockWriteGuard::new(self) }))
     }

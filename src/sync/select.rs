@@ -94,7 +94,7 @@ pub fn select<W: Waiter, C: Cases>(who: W, cases: C) -> W::Outcome<C::Output> {
             return Ok(output);
         }
         let site = Site {
-            what: "one of several things",
+            what: &"one of several things",
             at,
         };
         loop {

@@ -144,7 +144,7 @@ impl Semaphore {
         }
         let acquired = self
             .raw
-            .acquire(who, n, Site::here("a semaphore's permits"));
+            .acquire(who, n, Site::here(&"a semaphore's permits"));
         who.outcome(acquired.map(|()| self.permits(n)))
     }
 

@@ -56,7 +56,7 @@ impl Context<'_> {
     /// ```
     #[track_caller]
     pub fn sleep_until(&self, at: Instant) {
-        let _ = Sealed::wait_until(self, at, Site::here("a moment to come"));
+        let _ = Sealed::wait_until(self, at, Site::here(&"a moment to come"));
     }
 }
 
@@ -103,6 +103,6 @@ where
     #[track_caller]
     pub fn sleep_until(self, at: Instant) -> Result<(), Interrupted> {
         self.check()?;
-        self.wait_until(at, Site::here("a moment to come"))
+        self.wait_until(at, Site::here(&"a moment to come"))
     }
 }

@@ -26,7 +26,7 @@ const IN_PLACE: usize = 128;
 struct RestOfLoop;
 
 impl Awaited for RestOfLoop {
-    const WHAT: &'static str = "the rest of a loop";
+    const WHAT: &'static &'static str = &"the rest of a loop";
 }
 
 /// What the jobs of one loop share, in the frame of the one that waits for them all.

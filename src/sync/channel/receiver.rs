@@ -71,7 +71,7 @@ impl<T: Send> Receiver<T> {
             Ok(value) => Ok(Ok(value)),
             Err(TryRecvError::Closed) => Ok(Err(RecvError)),
             Err(TryRecvError::Empty) => {
-                let site = Site::here("a value from a channel");
+                let site = Site::here(&"a value from a channel");
                 let mut take = self.take();
                 loop {
                     wait_for(who, &take, site)?;

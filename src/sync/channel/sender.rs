@@ -70,7 +70,7 @@ impl<T: Send> Sender<T> {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(value)) => Err(SendError::closed(value)),
             Err(TrySendError::Full(value)) => {
-                let site = Site::here("room in a channel");
+                let site = Site::here(&"room in a channel");
                 let mut put = Put::new(&self.0.channel, Some(value));
                 loop {
                     let served = wait_for(who, &put, site).map(|()| put.served());

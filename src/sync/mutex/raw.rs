@@ -168,7 +168,7 @@ impl RawMutex {
             return Ok(());
         }
         let site = Site {
-            what: "a mutex",
+            what: &"a mutex",
             at,
         };
         let (mut losses, mut has_waited) = (0, false);

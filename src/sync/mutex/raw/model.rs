@@ -26,7 +26,7 @@ fn loom_mutex_another_arm_against_register() {
                 };
                 let arms = [Arm::new(event), Arm::new(&attempt)];
                 let (served, _) = Blocking
-                    .wait_for_any(&arms, Site::here("either"))
+                    .wait_for_any(&arms, Site::here(&"either"))
                     .expect("it is in no hurry");
                 let got_it = matches!(attempt.end.get(), End::Locked);
                 assert_eq!(got_it, served == 1);

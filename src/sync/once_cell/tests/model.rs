@@ -142,7 +142,7 @@ fn loom_once_another_arm_against_register() {
             let turn = Waiting::of(&cell.once, Wants::Turn);
             let arms = [Arm::new(&*happens), Arm::new(&turn)];
             let (served, _) = Blocking
-                .wait_for_any(&arms, Site::here("either"))
+                .wait_for_any(&arms, Site::here(&"either"))
                 .expect("it is in no hurry");
             served
         });

@@ -233,7 +233,7 @@ fn loom_semaphore_another_arm_against_register() {
             let permit = Acquire { semaphore, n: 1 };
             let arms = [Arm::new(&*happens), Arm::new(&permit)];
             let (served, _) = Blocking
-                .wait_for_any(&arms, Site::here("either"))
+                .wait_for_any(&arms, Site::here(&"either"))
                 .expect("it is in no hurry");
             served
         });
