@@ -37,7 +37,7 @@ use crate::sched::{
 };
 use crate::sync::Ticket;
 use crate::unwind::{self, Payload};
-use crate::wait::{WaitList, Wake};
+use crate::wait::{WaitList, WaitNode, Wake};
 
 /// What a job leaves. A panic is boxed: it is rare, and large.
 pub(super) type Left<T> = Result<T, Box<Unjoined>>;
@@ -383,13 +383,27 @@ impl<T> CellHandle<T> {
     /// nobody else can reach the job, nobody else can reach the cell.
     #[inline]
     fn mark_unshared(&self) -> bool {
+        // SAFETY: the job is held back, and the handle is the only other one.
+        self.while_unshared(|done| unsafe { done.mark_alone() })
+    }
+
+    /// Registers a waiter in the same way; says whether it has. For whoever has the handle to
+    /// itself: a handle that is only borrowed may have other waiters.
+    ///
+    /// # Safety
+    /// As for `Source::register`; and nobody else uses the handle.
+    #[inline]
+    pub(super) unsafe fn register_unshared(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract; the job is held back, and has not ended.
+        self.while_unshared(|done| unsafe { done.register_alone(node) })
+    }
+
+    /// Calls `f` if the job has just been spawned here, and nobody else can reach it; says whether
+    /// it did. After `f` the cell is not touched: the job may end at once.
+    #[inline]
+    fn while_unshared(&self, f: impl FnOnce(&WaitList)) -> bool {
         Worker::with_this(|worker| {
-            worker.is_some_and(|worker| {
-                worker.while_unshared(self.head.cast(), || {
-                    // SAFETY: the job is held back, and the handle is the only other one.
-                    unsafe { self.done().mark_alone() }
-                })
-            })
+            worker.is_some_and(|worker| worker.while_unshared(self.head.cast(), || f(self.done())))
         })
     }
 }

@@ -82,7 +82,9 @@ impl<T> JobHandle<T> {
     #[track_caller]
     pub fn join<W: Waiter>(mut self, who: W) -> W::Outcome<Result<T, JobPanic>> {
         let cell = self.take_cell();
-        if let Err(interrupted) = cell.wait_until_done(who, Site::here(&"a job to end")) {
+        // SAFETY: the handle was given away for this call.
+        let done = unsafe { DoneAlone::new(&cell) };
+        if let Err(interrupted) = cell.wait_until_done(who, &done, Site::here(&"a job to end")) {
             return who.outcome(Err(interrupted));
         }
         who.outcome(Ok(cell.take_result().map_err(JobPanic::new)))
@@ -118,7 +120,7 @@ impl<T> JobHandle<T> {
     pub fn wait<W: Waiter>(&self, who: W) -> W::Outcome<()> {
         let site = Site::here(&"a job to end");
         who.outcome(match &self.cell {
-            Some(cell) => cell.wait_until_done(who, site),
+            Some(cell) => cell.wait_until_done(who, &Done(cell.done()), site),
             None => who.check(),
         })
     }
@@ -144,12 +146,17 @@ impl<T> JobHandle<T> {
 
 impl<T> CellHandle<T> {
     #[inline(always)]
-    fn wait_until_done<W: Waiter>(&self, who: W, site: Site) -> Result<(), Interrupted> {
+    fn wait_until_done<W: Waiter>(
+        &self,
+        who: W,
+        done: &dyn Source,
+        site: Site,
+    ) -> Result<(), Interrupted> {
         who.check()?;
         if self.done().is_closed() {
             return Ok(());
         }
-        wait_for(who, &Done(self.done()), site)
+        wait_for(who, done, site)
     }
 }
 
@@ -272,5 +279,30 @@ impl Source for Done<'_> {
     unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
         // SAFETY: by contract.
         unsafe { self.0.deregister(node) }
+    }
+}
+
+/// `Done` of a job whose handle nobody else has: if the job has just been spawned here, its waiter
+/// needs no atomic exchange.
+struct DoneAlone<'a, T>(&'a CellHandle<T>);
+
+impl<'a, T> DoneAlone<'a, T> {
+    /// # Safety
+    /// Nobody else uses the handle while this is used.
+    #[inline(always)]
+    unsafe fn new(cell: &'a CellHandle<T>) -> Self {
+        Self(cell)
+    }
+}
+
+impl<T> Source for DoneAlone<'_, T> {
+    unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract, and as `new` says.
+        unsafe { self.0.register_unshared(node) || self.0.done().register(node) }
+    }
+
+    unsafe fn leave(&self, node: NonNull<WaitNode>) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.0.done().deregister(node) }
     }
 }

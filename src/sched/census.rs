@@ -151,7 +151,7 @@ impl Worker {
             Some(WaitingJob {
                 spawned_at: meta.as_ref().map(|meta| meta.spawned_at),
                 name: meta.and_then(|meta| meta.details.name.map(Cow::into_owned)),
-                waits_for: *site.what,
+                waits_for: site.what,
                 waits_at: site.at,
                 worker: self.index,
             })

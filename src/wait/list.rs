@@ -181,6 +181,21 @@ impl WaitList {
         }
     }
 
+    /// As `register`, for a list that nobody else can reach, and that is open.
+    ///
+    /// # Safety
+    /// As for `push`; and no other thread touches the list meanwhile.
+    #[inline]
+    pub(crate) unsafe fn register_alone(&self, node: NonNull<WaitNode>) {
+        // Relaxed: as in `mark_alone`.
+        let word = Word(self.word.load(Ordering::Relaxed));
+        debug_assert!(!word.has(CLOSED));
+        // SAFETY: by contract the node is the caller's.
+        unsafe { node.as_ref() }.set_next(word.node());
+        let pushed = Word::new(node.as_ptr(), word.tags());
+        self.word.store(pushed.0, Ordering::Relaxed);
+    }
+
     /// `Source::leave` for a list that closes when what it is for has happened.
     ///
     /// # Safety

@@ -68,6 +68,20 @@ mod plain {
     }
 
     #[test]
+    fn a_waiter_is_registered_alone_beside_others_and_the_mark() {
+        let list = WaitList::new();
+        let [first, second] = probes();
+        assert!(push(&list, &first));
+        assert!(!list.mark());
+        // SAFETY: the probe stays until the list is closed, and there is no other thread.
+        unsafe { list.register_alone(second.node()) };
+        let (chain, marked) = list.close();
+        assert!(marked);
+        chain.deliver(Wake::Signalled);
+        assert_eq!([first, second].map(|probe| probe.outcome()), [SIGNALLED; 2]);
+    }
+
+    #[test]
     fn smoke() {
         let list = WaitList::new();
         let [probe] = probes();
