@@ -33,13 +33,13 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let peer = P::start(Setup::of(run));
     let time = match run.bench.name {
         // Nanoseconds per loop.
-        "par_small" => repeat_loop(&peer, run, 1000, 100, CHEAP_CHUNK, cheap)?,
+        "par_small" => repeat_loop(&peer, run, 1000, 2_000, CHEAP_CHUNK, cheap)?,
         "par_large" => {
             let items = run.size.pick(4_000_000, 1_000_000);
             repeat_loop(&peer, run, items, 1, CHEAP_CHUNK, cheap)?
         }
         // Nanoseconds per element.
-        _ => repeat_loop(&peer, run, 1024, 1, 1, uneven)? / 1024.0,
+        _ => repeat_loop(&peer, run, 1024, 10, 1, uneven)? / 1024.0,
     };
     Ok(vec![(run.bench.name, time)])
 }
