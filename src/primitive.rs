@@ -7,6 +7,9 @@
 //! switch at each such use.
 
 pub(crate) mod barrier;
+mod moment;
+
+pub(crate) use moment::Moment;
 
 /// Makes a function `const`, but for a model, whose atomics are made while it runs.
 macro_rules! const_unless_modelled {

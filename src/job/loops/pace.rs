@@ -1,8 +1,8 @@
 //! How many elements a job runs between two looks at the clock.
 
-use std::time::Instant;
+use crate::primitive::Moment;
 
-/// How long a step shall take: long beside reading the clock (about 20 ns) and looking at the
+/// How long a step shall take: long beside reading the clock (about 8 ns) and looking at the
 /// deque, short beside waking a worker (about 8 µs). A guess.
 const STEP_NANOS: usize = 2_000;
 
@@ -33,7 +33,7 @@ pub(super) struct Pace {
     /// How long the opening has lasted.
     spent: usize,
     /// When the current step began.
-    began: Instant,
+    began: Moment,
 }
 
 impl Pace {
@@ -45,7 +45,7 @@ impl Pace {
             limit: (len / LARGEST_PART).max(1),
             opening: true,
             spent: 0,
-            began: Instant::now(),
+            began: Moment::now(),
         }
     }
 
@@ -65,15 +65,15 @@ impl Pace {
     pub(super) fn begin(&mut self) {
         // The opening's has begun with the loop.
         if !self.is_opening() {
-            self.began = Instant::now();
+            self.began = Moment::now();
         }
     }
 
     /// A step is over, and the next one begins; so many elements are `left`.
     #[inline]
     pub(super) fn measure(&mut self, left: usize) {
-        let now = Instant::now();
-        let took = usize::try_from((now - self.began).as_nanos()).unwrap_or(usize::MAX);
+        let now = Moment::now();
+        let took = now.nanos_since(self.began);
         self.began = now;
         self.learn(took, left);
     }
