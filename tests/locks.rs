@@ -206,11 +206,14 @@ fn late_and_cancelled() {
                 let late = wait_as!(who, w => mutex.lock(w.within(soon)).err());
                 assert!(late.is_some_and(|why| why.is_late()));
                 let token = CancelToken::new();
-                std::thread::scope(|s| {
-                    s.spawn(|| token.cancel());
-                    let ended = wait_as!(who, w => mutex.lock(w.or_cancelled(&token)).err());
-                    assert!(ended.is_some_and(|why| why.is_cancelled()));
-                });
+                let canceller = {
+                    let token = token.clone();
+                    // No `thread::scope` around a wait: its end belongs to the thread that began it.
+                    std::thread::spawn(move || token.cancel())
+                };
+                let ended = wait_as!(who, w => mutex.lock(w.or_cancelled(&token)).err());
+                assert!(ended.is_some_and(|why| why.is_cancelled()));
+                canceller.join().unwrap();
             })
         };
         waiter.join();
