@@ -74,8 +74,8 @@ impl FiberBudget {
     /// either it sees `fall_short`, or the fiber is seen by whoever looks at the shelf after that.
     #[inline]
     pub(super) fn is_short(&self) -> bool {
-        // SeqCst: either an exchange or a store of `rest_len`, which are SeqCst, has put the fiber:
-        // pairs with the store in `fall_short`. Or a plain store, and `light` has followed (W2 of
+        // SeqCst: either an exchange or a store of `rest_len`, which are SeqCst, has put the fiber
+        // (also where W3 moves it from `warm` to the rest): pairs with the store in `fall_short`. Or a plain store, and `light` has followed (W2 of
         // `shelf`), which pairs with the `heavy` there.
         self.short.load(Ordering::SeqCst)
     }

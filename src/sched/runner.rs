@@ -14,6 +14,9 @@
 //!    one that its worker ran, and this worker ran none. So there were no more fibers than jobs
 //!    under way, and one for each *other* worker.
 //!
+//! Where fibers move (the feature `migration`), idle ones lie together in `Commons`, and workers that
+//! sleep may each hold one more.
+//!
 //! The second step is not needed for the bound. Without it workers would take the last idle fiber
 //! from each other again and again.
 //!

@@ -8,8 +8,9 @@
 //! (see `runner`), since a fiber that has started must not go on elsewhere. What lies in the rest has
 //! often been used long ago, and is asked for one before it is taken.
 //!
-//! **What each shows.** `puts` counts what the worker has put, before it can be found: whoever
-//! finds all shelves empty, and all `puts` as before, knows an instant at which all were empty. (A
+//! **What each shows.** `puts` counts what the worker has put, and `backs` what others have given
+//! back, before it can be found: whoever finds all shelves empty, and all of these as before, knows
+//! an instant at which all were empty, or in the hands of somebody who has taken one. (A
 //! put may be seen late, as if the fiber were in the worker's hand for longer; not later than what
 //! the worker does after it.) `homed` is the number of fibers that the worker has, wherever they
 //! are: the worker adds to it, and whoever takes one away subtracts.
@@ -77,6 +78,8 @@ pub(super) struct Shelf<P: Protocol = Jobs> {
     /// How many are in `rest`, for those who only look.
     rest_len: AtomicUsize,
     puts: AtomicUsize,
+    /// Written under the lock.
+    backs: AtomicUsize,
     homed: AtomicUsize,
 }
 
@@ -131,6 +134,7 @@ impl<P: Protocol> Shelf<P> {
             }),
             rest_len: AtomicUsize::new(0),
             puts: AtomicUsize::new(0),
+            backs: AtomicUsize::new(0),
             homed: AtomicUsize::new(0),
         }
     }
@@ -305,6 +309,9 @@ impl<P: Protocol> Shelf<P> {
             if rest.closed {
                 return Err(fiber);
             }
+            // Release: as in `put`.
+            let backs = self.backs.load(Ordering::Relaxed);
+            self.backs.store(backs.wrapping_add(1), Ordering::Release);
             rest.push(fiber, &self.rest_len);
             Ok(())
         })
@@ -315,8 +322,10 @@ impl<P: Protocol> Shelf<P> {
         self.rest.with(|rest| rest.closed = true);
     }
 
+    /// Changes with every fiber that is put here or given back.
     pub(super) fn puts(&self) -> usize {
-        self.puts.load(Ordering::Acquire)
+        let backs = self.backs.load(Ordering::Acquire);
+        self.puts.load(Ordering::Acquire).wrapping_add(backs)
     }
 
     pub(super) fn homed(&self) -> usize {
