@@ -17,7 +17,7 @@ fn the_spawner_and_a_thread_wait_for_the_same_job() {
     let _watchdog = watch();
     for workers in WORKERS {
         let jobs = system(workers);
-        for round in 0..100 {
+        for round in 0..50 {
             let handles: [OnceLock<JobHandle<usize>>; 64] = array::from_fn(|_| OnceLock::new());
             let through = AtomicUsize::new(0);
             thread::scope(|threads| {
