@@ -27,6 +27,8 @@
 mod husk;
 mod list;
 mod switch;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;

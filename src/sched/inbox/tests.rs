@@ -1,29 +1,8 @@
 //! Order and completeness of what arrives; models under `--cfg loom`.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::fiber::Resumed;
-use crate::stack::{MIN_STACK, StackArena};
-
-/// Fibers with a number that do nothing.
-struct Numbered;
-
-impl Protocol for Numbered {
-    type Resume = ();
-    type Suspend = ();
-    type Local = u32;
-
-    fn body(_fiber: &Fiber<Self>, (): ()) {}
-}
-
-fn arena() -> Arc<StackArena> {
-    StackArena::new(MIN_STACK, 4).expect("four small stacks")
-}
-
-fn fiber(arena: &Arc<StackArena>, number: u32) -> Suspended<Numbered> {
-    Suspended::new(arena.allocate().expect("a stack"), number)
-}
+use crate::fiber::testing::{Numbered, arena, fiber};
 
 /// Takes what has arrived, and lets each of these fibers end.
 fn take(inbox: &Inbox<Numbered>) -> Vec<u32> {
@@ -72,6 +51,8 @@ mod plain {
 
 #[cfg(loom)]
 mod model {
+    use std::sync::Arc;
+
     use super::*;
     use crate::primitive::{self, thread};
     use crate::wait::testing::explore;

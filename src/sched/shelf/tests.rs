@@ -1,28 +1,7 @@
 //! What is put is taken once; models under `--cfg loom`.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::stack::{MIN_STACK, StackArena};
-
-/// Fibers with a number that do nothing.
-struct Numbered;
-
-impl Protocol for Numbered {
-    type Resume = ();
-    type Suspend = ();
-    type Local = u32;
-
-    fn body(_fiber: &Fiber<Self>, (): ()) {}
-}
-
-fn arena() -> Arc<StackArena> {
-    StackArena::new(MIN_STACK, 4).expect("four small stacks")
-}
-
-fn fiber(arena: &Arc<StackArena>, number: u32) -> Suspended<Numbered> {
-    Suspended::new(arena.allocate().expect("a stack"), number)
-}
+use crate::fiber::testing::{Numbered, arena, fiber};
 
 /// Empties the fiber, whose header stays with the shelf, as in production; its number.
 fn empty(shelf: &Shelf<Numbered>, fiber: Suspended<Numbered>) -> u32 {
@@ -46,6 +25,7 @@ mod plain {
     use std::thread;
 
     use super::*;
+    use crate::stack::{MIN_STACK, StackArena};
 
     fn each_kind() -> [Shelf<Numbered>; 2] {
         [false, true].map(Shelf::with_exchanges)
@@ -155,6 +135,8 @@ mod plain {
 
 #[cfg(loom)]
 mod model {
+    use std::sync::Arc;
+
     use super::*;
     use crate::primitive::{self, thread};
     use crate::sched::budget::FiberBudget;
