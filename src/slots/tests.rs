@@ -1,6 +1,5 @@
 //! Slots are disjoint, used again, and come back from other threads.
 
-use std::collections::HashSet;
 use std::thread;
 
 use super::*;
@@ -81,7 +80,7 @@ fn large_layouts_come_from_the_allocator() {
 fn slots_come_back_from_another_worker() {
     let layout = Layout::new::<[u64; 20]>();
     let (taker, freer) = (Slots::new(), Slots::new());
-    let mut seen = HashSet::new();
+    let mut seen = std::collections::HashSet::new();
     for _ in 0..100 {
         let taken: Vec<_> = (0..10 * BATCH).map(|_| taker.take(layout)).collect();
         seen.extend(taken.iter().copied());
