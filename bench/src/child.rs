@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::bench::{Run, Size};
 use crate::{peers, workloads};
 
-/// Longer than any bench takes; a child that is not done by then hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than any bench takes, in seconds; a child that is not done by then hangs.
+const PATIENCE: u64 = 120;
+const QUICK_PATIENCE: u64 = 30;
 
 /// For the thread that measures, which is a worker of some peers: enough for the deepest recursion.
 const STACK: usize = 256 << 20;
@@ -45,7 +46,7 @@ pub fn main(args: &Args) -> ExitCode {
         size: if args.quick { Size::Quick } else { Size::Full },
         target: Duration::from_millis(args.target_ms),
     };
-    end_when_it_hangs();
+    end_when_it_hangs(run.size);
     end_when_it_panics();
     let peer = args.peer.clone();
     let measuring = thread::Builder::new()
@@ -83,10 +84,11 @@ fn end_when_it_panics() {
     }));
 }
 
-fn end_when_it_hangs() {
-    thread::spawn(|| {
-        thread::sleep(PATIENCE);
-        eprintln!("not done after {PATIENCE:?}");
+fn end_when_it_hangs(size: Size) {
+    let patience = Duration::from_secs(size.pick(PATIENCE, QUICK_PATIENCE));
+    thread::spawn(move || {
+        thread::sleep(patience);
+        eprintln!("not done after {patience:?}");
         std::process::exit(1);
     });
 }
