@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 
@@ -287,5 +288,61 @@ fn halves_of_a_join_that_follows_other_joins_meet() {
             let both = Barrier::new(2);
             cx.join(|_| _ = both.wait(), |_| _ = both.wait());
         });
+    }
+}
+
+/// A worker takes some more from one that has many; if it is held then, a third must come to those.
+#[test]
+fn jobs_start_that_a_held_worker_has_taken_along() {
+    const JOBS: usize = 10_000;
+    let _watchdog = watch();
+    let jobs = system(3);
+    for holder in (0..JOBS).step_by(97) {
+        jobs.run(|cx| {
+            let ended = AtomicUsize::new(0);
+            let hold_until = |others| {
+                while ended.load(Ordering::Relaxed) < others {
+                    std::thread::yield_now();
+                }
+            };
+            cx.scope(|s| {
+                for job in 0..JOBS {
+                    let (ended, hold_until) = (&ended, &hold_until);
+                    s.spawn(move |_| {
+                        if job == holder {
+                            hold_until(JOBS - 1);
+                        }
+                        ended.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+                hold_until(JOBS);
+            });
+        });
+    }
+}
+
+/// Nobody is idle who would search for it.
+#[test]
+fn a_job_of_a_held_worker_starts_although_the_other_always_has_some() {
+    let _watchdog = watch();
+    let jobs = system(2);
+    for _ in 0..ROUNDS {
+        let started = Arc::new(AtomicBool::new(false));
+        let (stops, starts) = (Arc::clone(&started), Arc::clone(&started));
+        jobs.spawn(|cx| go_on_until(cx, stops));
+        jobs.run(|cx| {
+            let sets = Arc::clone(&starts);
+            cx.spawn(move |_| sets.store(true, Ordering::Relaxed));
+            while !starts.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        });
+    }
+}
+
+/// Each job spawns the next.
+fn go_on_until(cx: &Context<'_>, stop: Arc<AtomicBool>) {
+    if !stop.load(Ordering::Relaxed) {
+        cx.spawn(|cx| go_on_until(cx, stop));
     }
 }

@@ -47,8 +47,9 @@
 //! - S1. If it held `searching` it unsets it.
 //! - S2. It sets its bit. `fence(SeqCst)`.
 //! - S3. If it is a starter: L1 to L3.
-//! - S4. It looks at every queue, its inbox, its timers, and the orders. If there is something, it clears its
-//!   own bit: if the bit was still set it is awake; else a waker owns its token and it takes that.
+//! - S4. It looks at every queue, its inbox, its timers, and the orders, and then at `searching`. If there is
+//!   something, other than jobs that an awake searcher will see, it clears its own bit: if the bit was still
+//!   set it is awake; else a waker owns its token and it takes that.
 //! - S5. Else it parks until it has its token.
 //! - S6. Awake again, and there are unstarted jobs: it searches, unless another does. One that it
 //!   takes may not be the only one that was left to it; and whatever else kept it awake at S4, this
@@ -77,8 +78,8 @@
 //! it over from a drowsy one holds it then.) So after E
 //! nobody gets to hold `searching` any more, and nobody holds it at E.
 //!
-//! - *E sees the job.* If E was an S4, its worker searches at S6; if it was a C2, it goes on with
-//!   P3, and sees T's bit. In both cases somebody searches after E.
+//! - *E sees the job.* If E was an S4, its worker searches at S6, or has found that another searches
+//!   after E; if it was a C2, it goes on with P3, and sees T's bit. In each case somebody searches after E.
 //! - *It was injected, and E does not see it.* Then P2 comes after E's fence, P3 sees T's bit, and
 //!   somebody searches after E.
 //! - *It was pushed, and E does not see it.* If O1 found `limit` lowered, then O2 comes after E's
@@ -206,6 +207,14 @@ impl Idle {
             DROWSY => false,
             _ => self.starters.any(Ordering::SeqCst),
         }
+    }
+
+    /// S4: whether there is a searcher that is awake. Asked after the look at the queues.
+    #[inline]
+    pub(crate) fn is_searched(&self) -> bool {
+        // Relaxed: after the fence in `fall_asleep`, which pairs with that in `end_search`. A searcher
+        // that is seen here lets go later, and sees the bit then.
+        self.searching.load(Ordering::Relaxed) == AWAKE
     }
 
     /// C1: whether starters sleep and nobody searches.

@@ -17,6 +17,11 @@ const FORCE_AFTER: u32 = 4;
 /// guess.
 const IN_VAIN: u32 = 2;
 
+/// Of so many public jobs a worker without any takes one more than it needs at once, up to so many.
+/// Where jobs are many and small, each way to another's deque costs more than the job that it
+/// brings; where they are few and large, one is enough. A guess.
+const HAUL: usize = 64;
+
 /// How a search has ended.
 struct Searched {
     /// `Some(None)`: there is something at hand.
@@ -208,7 +213,7 @@ impl Worker {
 
     fn look_elsewhere(&self, can_start: bool) -> Option<Next> {
         if can_start {
-            let job = self.shared.injector.pop().or_else(|| self.steal());
+            let job = self.shared.injector.pop().or_else(|| self.haul());
             if let Some(job) = job {
                 return Some(Next::Job(job));
             }
@@ -254,18 +259,63 @@ impl Worker {
     }
 
     /// Takes the oldest public job of another worker. `None` means that no deque had one when it
-    /// was looked at: a lost race is tried again.
+    /// was looked at.
     pub(super) fn steal(&self) -> Option<JobRef> {
+        let (_, job) = self.steal_from_somebody()?;
+        self.pass_on();
+        Some(job)
+    }
+
+    /// The same for a worker that has no job; it takes some more from one that has very many.
+    fn haul(&self) -> Option<JobRef> {
+        let (victim, job) = self.steal_from_somebody()?;
+        self.haul_more(victim);
+        self.pass_on();
+        Some(job)
+    }
+
+    #[inline]
+    fn haul_more(&self, victim: usize) {
+        let wanted = (self.shared.remotes[victim].stealer.public() / HAUL).min(HAUL);
+        if wanted > 0 {
+            self.haul_so_many(victim, wanted);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn haul_so_many(&self, victim: usize, wanted: usize) {
+        let stealer = &self.shared.remotes[victim].stealer;
+        let mut jobs = [const { None }; HAUL];
+        for place in &mut jobs[..wanted] {
+            let Steal::Success(job) = stealer.steal_unless(|_| true) else {
+                break;
+            };
+            self.note_steal(victim, &job);
+            *place = Some(job);
+        }
+        // The oldest comes last, and is the next to run.
+        for job in jobs.into_iter().rev().flatten() {
+            self.spawn(job);
+        }
+    }
+
+    fn note_steal(&self, victim: usize, job: &JobRef) {
+        self.remote().stats.steals.bump();
+        trace::stole(self.index, victim, job);
+    }
+
+    /// The oldest public job of another worker, and whose it was. A lost race is tried again. What
+    /// comes next is `pass_on`.
+    fn steal_from_somebody(&self) -> Option<(usize, JobRef)> {
         let remotes = &self.shared.remotes;
         for victim in self.others() {
             let is_young = |top| self.eyed.replace(Some((victim, top))) != Some((victim, top));
             loop {
                 match remotes[victim].stealer.steal_unless(is_young) {
                     Steal::Success(job) => {
-                        self.remote().stats.steals.bump();
-                        trace::stole(self.index, victim, &job);
-                        self.pass_on();
-                        return Some(job);
+                        self.note_steal(victim, &job);
+                        return Some((victim, job));
                     }
                     Steal::Empty => break,
                     Steal::Retry => {}
@@ -282,7 +332,7 @@ impl Worker {
             || until.is_some_and(Nested::is_over)
             || self.census_is_due()
             || self.timer_is_due()
-            || (can_start && self.shared.has_unstarted_job())
+            || (can_start && self.shared.has_unstarted_job() && !self.shared.idle.is_searched())
             || (!can_start && self.others_left_a_runner())
             || migrate::has_fiber_elsewhere(self)
     }

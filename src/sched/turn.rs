@@ -24,6 +24,9 @@ const WOKEN_BURST: usize = 64;
 /// Own jobs between two looks at the other end of the queues. A prime that is not near a power of
 /// two; a guess.
 const TICK: u32 = 61;
+/// Of so many looks at other workers one takes a private job, by force. That costs some microseconds,
+/// and the other worker about as much: more than a hundred jobs. A guess.
+const FORCE: u32 = 32;
 /// Yields in a row that return at once because nothing else is ready, before one that looks
 /// everywhere. A guess.
 const LONE_YIELDS: u32 = 32;
@@ -113,10 +116,12 @@ impl Worker {
 
     #[cold]
     fn next_job_on_tick(&self, tick: u32) -> Option<JobRef> {
-        match tick / TICK % 3 {
+        let tick = tick / TICK;
+        match tick % 3 {
             0 => self.shared.injector.pop(),
             1 => self.oldest_own_job(),
-            _ => self.steal_anyhow(),
+            _ if tick / 3 % FORCE == 0 => self.steal_anyhow(),
+            _ => self.steal(),
         }
     }
 

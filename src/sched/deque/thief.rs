@@ -68,6 +68,14 @@ impl<T: Word> Stealer<T> {
         Steal::Success(unsafe { T::from_raw(raw) })
     }
 
+    /// How many elements are public, or were a moment ago.
+    #[inline]
+    pub(crate) fn public(&self) -> usize {
+        let top = self.shared.top.load(Relaxed);
+        let bounds = Bounds(self.shared.open.bounds.load(Relaxed));
+        bounds.public_from(top).max(0) as usize
+    }
+
     /// Makes half of the private elements public, also while the owner is elsewhere; says whether
     /// there may be something to steal then. It costs some microseconds, and the owner's processor
     /// about as much.

@@ -56,14 +56,18 @@ impl System {
     /// S2 to S5, with `busy` for S4.
     pub(super) fn sleep(&self, worker: usize, can_start: bool, busy: bool) -> Token {
         let asleep = self.idle.fall_asleep(worker, can_start, || ());
-        let token =
-            if busy || (can_start && holds(&self.jobs)) || self.inbox.as_ref().is_some_and(holds) {
-                asleep.cancel()
-            } else {
-                asleep.park()
-            };
+        let token = if busy || self.has_job_for(can_start) || self.inbox.as_ref().is_some_and(holds)
+        {
+            asleep.cancel()
+        } else {
+            asleep.park()
+        };
         self.slept.fetch_add(1, Ordering::Relaxed);
         token
+    }
+
+    fn has_job_for(&self, can_start: bool) -> bool {
+        can_start && holds(&self.jobs) && !self.idle.is_searched()
     }
 
     /// What a worker does until it has something: the loop of `search`. True for a job.

@@ -74,7 +74,7 @@ impl Pair {
                 }
                 let part = || self.part_pushes();
                 let asleep = self.idle.fall_asleep(worker, true, part);
-                let token = if self.stealer.is_empty() {
+                let token = if self.stealer.is_empty() || self.idle.is_searched() {
                     asleep.park()
                 } else {
                     asleep.cancel()
