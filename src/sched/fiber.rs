@@ -115,8 +115,9 @@ fn run_job(fiber: &JobFiber, job: JobRef) {
 }
 
 /// A suspended fiber's node, in the frame of its wait. `repr(C)`: a pointer to the node
-/// is a pointer to the waiter.
-#[repr(C)]
+/// is a pointer to the waiter. A line of the cache begins with it: a waker on another worker fetches
+/// the node's line and the next one.
+#[repr(C, align(64))]
 pub(crate) struct FiberWaiter {
     node: WaitNode,
     /// The right to resume the fiber: put here before the node is registered, taken by whoever

@@ -7,6 +7,7 @@ use super::nested::Nested;
 use super::task::JobRef;
 use super::trace;
 use super::worker::{Next, Worker};
+use crate::primitive::atomic::Ordering;
 use crate::wait::Spin;
 
 /// Passes over all queues before a searcher uses force. A guess: about a microsecond, in which an
@@ -70,17 +71,48 @@ impl Worker {
         if self.shared.terminated() {
             return Some(Next::Nothing);
         }
+        let may_search = !self.only_timers_fired();
+        if may_search {
+            if let Some(next) = self.linger(can_start, until) {
+                return next;
+            }
+        }
         self.remote().stats.idle_begins();
-        let next = self.wait_for_work(can_start, until);
+        let next = self.wait_for_work(can_start, may_search, until);
         self.remote().stats.idle_ends();
         next.or_else(|| (!can_start).then_some(Next::Nothing))
     }
 
-    /// Searches and sleeps until there may be something. `None`: look again.
-    fn wait_for_work(&self, can_start: bool, until: Option<&Nested>) -> Option<Next> {
+    /// Looks around for a moment longer, if fibers of this worker wait: two workers whose fibers wake
+    /// each other in turn have an answer within a microsecond, and becoming the searcher and
+    /// handing that on would make each answer late by as much. `Some(None)`: look again.
+    fn linger(&self, can_start: bool, until: Option<&Nested>) -> Option<Option<Next>> {
+        // Relaxed: this thread's own.
+        if self.remote().waiting.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let is_over = || self.has_ready_fiber() || until.is_some_and(Nested::is_over);
+        let mut spin = Spin::moment();
+        while spin.again(|| self.has_ready_fiber()) {
+            if is_over() {
+                return Some(None);
+            }
+            if let Some(next) = self.look_elsewhere(can_start) {
+                return Some(Some(next));
+            }
+        }
+        None
+    }
+
+    /// Searches, unless it shall not, and sleeps until there may be something. `None`: look again.
+    fn wait_for_work(
+        &self,
+        can_start: bool,
+        may_search: bool,
+        until: Option<&Nested>,
+    ) -> Option<Next> {
         let idle = &self.shared.idle;
-        let mut searching =
-            can_start && !self.only_timers_fired() && self.try_search_for_a_moment();
+        let mut searching = can_start && may_search && idle.try_search();
         if !searching && self.has_ready_fiber() {
             return None;
         }
@@ -122,20 +154,6 @@ impl Worker {
             self.answer_census();
             if !searching {
                 return None;
-            }
-        }
-    }
-
-    /// Becomes the searcher. Whoever is may have found something just now: two workers whose fibers
-    /// wake each other in turn would otherwise sleep in turn.
-    fn try_search_for_a_moment(&self) -> bool {
-        let mut spin = Spin::moment();
-        loop {
-            if self.shared.idle.try_search() {
-                return true;
-            }
-            if self.has_ready_fiber() || !spin.again(|| self.has_ready_fiber()) {
-                return false;
             }
         }
     }
