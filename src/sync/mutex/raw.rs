@@ -19,7 +19,8 @@
 //!
 //! Steps:
 //!
-//! 1. **Lock**: `LOCKED` is clear, and is set by an exchange.
+//! 1. **Lock**: sets `LOCKED`, and has the lock if it was clear. The other bits stay as they are, so this is
+//!    one operation whether others wait or not.
 //! 2. **Queue** (`Attempt::register`, under the queue's lock): if `LOCKED` is set, the same exchange
 //!    sets `WAITERS`; if the waiter is owed the lock, it clears `WOKEN`, too. Then the node is pushed.
 //!    If `LOCKED` is clear, the node is claimed, and the waiter goes on at once, with the lock if it
@@ -63,29 +64,30 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-use crate::primitive::atomic::{AtomicU8, Ordering};
+use crate::primitive::atomic::{AtomicU32, Ordering};
 use crate::primitive::{const_unless_modelled, hint};
 use crate::wait::{Chain, Interrupted, Site, Source, SpinLock, WaitNode, WaitQueue, Waiter, Wake};
 
-const LOCKED: u8 = 1;
-const WAITERS: u8 = 2;
-const WOKEN: u8 = 4;
+const LOCKED: u32 = 1;
+const WAITERS: u32 = 2;
+const WOKEN: u32 = 4;
 
 /// How often a waiter that was woken may lose before it is owed the lock.
 const PATIENCE: u32 = 1;
 
 /// Looks at a held lock before its waiter suspends. A guess, as `PAUSE` is: together the pauses last
-/// some hundred nanoseconds, longer than a short hold. A holder that waits itself, or whose home is
+/// about a microsecond, longer than a short hold. A holder that waits itself, or whose home is
 /// the waiter's worker, makes them vain. A model has none: a pause would let the holder go first.
 const LOOKS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 2 };
 
 /// The turns of the first pause between two looks; the next has twice as many. Short ones would take
-/// the word from its holder's cache again and again.
-const PAUSE: u32 = 16;
+/// the word from its holder's cache again and again, who may well lock and unlock many times
+/// meanwhile.
+const PAUSE: u32 = 32;
 
 /// A mutex without its value.
 pub(crate) struct RawMutex {
-    word: AtomicU8,
+    word: AtomicU32,
     queue: SpinLock<WaitQueue>,
 }
 
@@ -93,7 +95,7 @@ impl RawMutex {
     const_unless_modelled! {
         pub(crate) fn new() -> Self {
             Self {
-                word: AtomicU8::new(0),
+                word: AtomicU32::new(0),
                 queue: SpinLock::new(WaitQueue::new()),
             }
         }
@@ -113,16 +115,17 @@ impl RawMutex {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn lock<W: Waiter>(&self, who: W) -> Result<(), Interrupted> {
-        if self.try_lock_unawaited() {
+        if self.try_lock() {
             return Ok(());
         }
         self.lock_contended(who, Location::caller())
     }
 
-    /// Takes the lock if nobody holds it.
-    #[inline]
+    /// Step 1: takes the lock if nobody holds it, whoever waits for it.
+    #[inline(always)]
     pub(crate) fn try_lock(&self) -> bool {
-        self.try_lock_unawaited() || self.try_lock_clearing(0)
+        // Acquire: pairs with the release of the last holder.
+        self.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
     }
 
     /// Lets the lock go.
@@ -131,27 +134,21 @@ impl RawMutex {
     /// The caller holds it, and gives it up.
     #[inline(always)]
     pub(crate) unsafe fn unlock(&self) {
-        // Release: pairs with the acquire of whoever takes the lock next.
-        let unawaited = self
-            .word
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed);
-        if unawaited.is_err() {
+        // The load spares the exchange that would fail while others wait: the word is in this core's
+        // cache. Release: pairs with the acquire of whoever takes the lock next.
+        let is_unawaited = self.word.load(Ordering::Relaxed) == LOCKED
+            && self
+                .word
+                .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
+                .is_ok();
+        if !is_unawaited {
             self.unlock_awaited();
         }
     }
 
-    /// Step 1 for a lock that nobody waits for.
-    #[inline(always)]
-    fn try_lock_unawaited(&self) -> bool {
-        // Acquire: pairs with the release of the last holder.
-        self.word
-            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Step 1, or 5 as far as it succeeds: takes the lock if it is free, and clears those bits then.
-    fn try_lock_clearing(&self, bits: u8) -> bool {
-        let take = |word: u8| (word & LOCKED == 0).then_some((word | LOCKED) & !bits);
+    /// Step 5 as far as it succeeds: takes the lock if it is free.
+    fn try_lock_as_woken(&self) -> bool {
+        let take = |word: u32| (word & LOCKED == 0).then_some((word | LOCKED) & !WOKEN);
         self.word
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, take)
             .is_ok()
@@ -198,7 +195,7 @@ impl RawMutex {
     fn spin(&self) -> bool {
         for look in 0..LOOKS {
             let word = self.word.load(Ordering::Relaxed);
-            if word & LOCKED == 0 && self.try_lock_clearing(0) {
+            if word & LOCKED == 0 && self.try_lock() {
                 return true;
             }
             if word & WAITERS != 0 {
@@ -212,12 +209,12 @@ impl RawMutex {
     /// Step 5, with some time before it is given up.
     fn try_again(&self) -> bool {
         for look in 0..LOOKS {
-            if self.try_lock_clearing(WOKEN) {
+            if self.try_lock_as_woken() {
                 return true;
             }
             pause(look);
         }
-        let try_once_more = |word: u8| Some((word | LOCKED) & !WOKEN);
+        let try_once_more = |word: u32| Some((word | LOCKED) & !WOKEN);
         let before = self
             .word
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, try_once_more);
@@ -231,7 +228,7 @@ impl RawMutex {
     fn unlock_awaited(&self) {
         // Release, here and below: pairs with the acquire of whoever takes the lock next.
         let leave_it_to_the_woken =
-            |word: u8| (word & WAITERS == 0 || word & WOKEN != 0).then_some(word & !LOCKED);
+            |word: u32| (word & WAITERS == 0 || word & WOKEN != 0).then_some(word & !LOCKED);
         if self
             .word
             .fetch_update(Ordering::Release, Ordering::Relaxed, leave_it_to_the_woken)
@@ -247,7 +244,7 @@ impl RawMutex {
                 None => (0, LOCKED),
             };
             let clear = clear | if queue.is_empty() { WAITERS } else { 0 };
-            let change = |word: u8| Some((word | set) & !clear);
+            let change = |word: u32| Some((word | set) & !clear);
             let _ = self
                 .word
                 .fetch_update(Ordering::Release, Ordering::Relaxed, change);
@@ -305,7 +302,7 @@ fn is_owed(note: *mut ()) -> bool {
 impl Source for Attempt<'_> {
     unsafe fn register(&self, node: NonNull<WaitNode>) -> bool {
         let woken = if self.is_owed { WOKEN } else { 0 };
-        let await_unlock = |word: u8| (word & LOCKED != 0).then_some((word | WAITERS) & !woken);
+        let await_unlock = |word: u32| (word & LOCKED != 0).then_some((word | WAITERS) & !woken);
         self.mutex.queue.with(|queue| {
             let is_locked = self
                 .mutex
