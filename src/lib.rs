@@ -48,6 +48,7 @@
 //! - `migration`: the `unsafe` builder setting that lets started jobs go on on any worker.
 
 mod primitive;
+mod recall;
 mod rng;
 mod slots;
 mod unwind;

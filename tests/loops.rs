@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use common::{WORKERS, system, watch};
 use rustfiber::Context;
@@ -52,6 +53,28 @@ fn par_for_calls_each_index_once() {
             }
         }
     }
+}
+
+/// The second loop's first element waits for one of its second half.
+#[test]
+fn a_loop_that_was_long_before_is_shared_before_its_first_element() {
+    const LEN: usize = 1_000;
+    let _watchdog = watch();
+    let jobs = system(2);
+    jobs.run(|cx| {
+        let both = Barrier::new(2);
+        for loops_before in 0..10 {
+            cx.par_for(0..LEN, |_, index| {
+                if loops_before > 0 && (index == 0 || index == LEN / 2) {
+                    both.wait();
+                }
+                if index == 0 {
+                    let begun = Instant::now();
+                    while begun.elapsed() < Duration::from_millis(1) {}
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::trace;
 use super::turn::Turn;
 use crate::fiber::{FiberList, Resumed};
 use crate::primitive::atomic::Ordering;
+use crate::recall::Recall;
 use crate::rng::Rng;
 use crate::slots::{self, Slots};
 use crate::stack::StackError;
@@ -69,6 +70,8 @@ pub(crate) struct Worker {
     /// The jobs that had been started when a timer ended this worker's sleep, which was its last.
     pub(super) woken_by_timer_at: Cell<Option<u64>>,
     pub(super) rng: Rng,
+    /// How many elements the loops had that took long here.
+    pub(crate) long_loops: Recall,
     /// Set at the very end: idle fibers return instead of looking for jobs.
     ends: Cell<bool>,
     /// Every fiber created here, for the census.
@@ -103,6 +106,7 @@ impl Worker {
             timers_rest_until: Cell::new(0),
             woken_by_timer_at: Cell::new(None),
             rng: Rng::new(index as u64),
+            long_loops: Recall::new(),
             ends: Cell::new(false),
             created: RefCell::new(Vec::new()),
             stack_error: Cell::new(None),

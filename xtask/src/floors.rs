@@ -16,7 +16,7 @@ use uses::{Findings, Target};
 
 /// The top-level modules of each floor, the lowest floor first.
 const FLOORS: &[&[&str]] = &[
-    &["primitive", "unwind", "rng", "slots"],
+    &["primitive", "unwind", "recall", "rng", "slots"],
     &["stack"],
     &["fiber"],
     &["wait"],

@@ -8,29 +8,73 @@
 //!
 //! The paper finds how many elements make a step by trial, for each loop; here the clock tells, see
 //! `pace`. And before the first split comes an opening: a push costs nanoseconds, but waking a
-//! worker for it costs microseconds, so a loop that is over before that touches no queue.
+//! worker for it costs microseconds, so a loop that is over before that touches no queue. The opening
+//! is left out where the same code has taken long before, on this worker and for not many more elements:
+//! its first half goes to another worker before the first element runs, which may be the longest of all.
 
 use super::body::Body;
 use super::elements::Elements;
 use super::pace::Pace;
 use super::work::Work;
+use crate::primitive::Moment;
 use crate::sched::Context;
 
-/// Runs `elements`, of which there are some. `None` if the loop was stopped first.
+/// A loop that takes so long asks for help at once the next time. Long beside a wake-up, which is what that
+/// costs if the loop turns out to be short. A guess.
+const LONG_NANOS: usize = 100_000;
+
+/// Runs a loop over `elements`, of which there are some. `None` if it was stopped first.
+#[inline]
 pub(super) fn run<E: Elements, B: Body<E>>(
     cx: &Context<'_>,
     work: &Work<'_, B>,
     elements: E,
-    mut pace: Pace,
 ) -> Option<B::Output> {
-    let (result, rest) = piece(cx, work, elements, &mut pace);
+    let len = elements.len();
+    let code = piece::<E, B> as fn(&_, &_, _, &mut _) -> _ as usize;
+    let mut pace = match cx.worker().long_loops.get(code) {
+        Some(long) if is_likely_long(len, long) => Pace::known(len),
+        _ => Pace::opening(len),
+    };
+    let began = pace.began();
+    let result = go_on(cx, work, elements, &mut pace);
+    if !pace.is_opening() {
+        note_length(cx, code, len, began);
+    }
+    result
+}
+
+/// Whether a loop over `len` elements takes long, if one over `long` did.
+fn is_likely_long(len: usize, long: usize) -> bool {
+    len >= long / 2
+}
+
+/// Notes how long a loop took that has asked for help.
+#[cold]
+fn note_length(cx: &Context<'_>, code: usize, len: usize, began: Moment) {
+    let long_loops = &cx.worker().long_loops;
+    if Moment::now().nanos_since(began) >= LONG_NANOS {
+        long_loops.note(code, len);
+    } else {
+        long_loops.forget(code);
+    }
+}
+
+fn go_on<E: Elements, B: Body<E>>(
+    cx: &Context<'_>,
+    work: &Work<'_, B>,
+    elements: E,
+    pace: &mut Pace,
+) -> Option<B::Output> {
+    let (result, rest) = piece(cx, work, elements, pace);
     let Some((left, right)) = rest else {
         return result;
     };
+    let pace = *pace;
     let rest = work.fork(
         cx,
-        |cx| run(cx, work, left, pace),
-        |cx| run(cx, work, right, pace),
+        |cx| go_on(cx, work, left, &mut { pace }),
+        |cx| go_on(cx, work, right, &mut { pace }),
     );
     work.merge(result, rest)
 }

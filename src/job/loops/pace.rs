@@ -21,6 +21,10 @@ const GROWTH: usize = 16;
 /// must not make all the others one step. A guess.
 const LARGEST_PART: usize = 4;
 
+/// Steps of at least so many elements are multiples of it: so a body that the compiler has made one of
+/// vectors, or unrolled, has no remainder in each step.
+const VECTORS: usize = 16;
+
 /// The speed of a loop, as one of its jobs has measured it.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
@@ -42,11 +46,26 @@ impl Pace {
     pub(super) fn opening(len: usize) -> Self {
         Self {
             step: 1,
-            limit: (len / LARGEST_PART).max(1),
+            limit: largest_step(len),
             opening: true,
             spent: 0,
             began: Moment::now(),
         }
+    }
+
+    /// The pace of a loop that begins now, and is known to be worth help.
+    #[cold]
+    pub(super) fn known(len: usize) -> Self {
+        Self {
+            opening: false,
+            ..Self::opening(len)
+        }
+    }
+
+    /// When the current step began.
+    #[inline]
+    pub(super) fn began(&self) -> Moment {
+        self.began
     }
 
     /// Whether the loop is too young to ask for help.
@@ -103,7 +122,22 @@ impl Pace {
     fn next_step(&self, took: usize) -> usize {
         let fits = self.step.saturating_mul(STEP_NANOS) / took.max(1);
         let limit = self.step.saturating_mul(GROWTH).min(self.limit);
-        fits.clamp(1, limit)
+        let step = fits.clamp(1, limit);
+        if step < VECTORS {
+            step
+        } else {
+            step - step % VECTORS
+        }
+    }
+}
+
+#[inline]
+fn largest_step(len: usize) -> usize {
+    let part = (len / LARGEST_PART).max(1);
+    if part < VECTORS {
+        part
+    } else {
+        part.next_multiple_of(VECTORS)
     }
 }
 

@@ -6,7 +6,6 @@ use std::panic::Location;
 use super::body::{Body, Boxed, Each, MapReduce};
 use super::elements::Elements;
 use super::on_demand;
-use super::pace::Pace;
 use super::tree;
 use crate::job::join::Awaited;
 use crate::primitive::atomic::{AtomicBool, Ordering};
@@ -125,7 +124,7 @@ fn run<E: Elements, B: Body<E>>(
         _ if len == 0 => None,
         Some(grain) => tree::run(cx, &work, elements, grain),
         None if is_few(cx, len) => tree::run(cx, &work, elements, NonZeroUsize::MIN),
-        None => on_demand::run(cx, &work, elements, Pace::opening(len)),
+        None => on_demand::run(cx, &work, elements),
     };
     // There is none only for no elements: who stops a loop panics, and that has been handed on.
     result.unwrap_or_else(|| body.identity())

@@ -3,7 +3,7 @@
 use super::*;
 use crate::wait::testing::Probe;
 
-fn bits(mutex: &RawMutex) -> u8 {
+fn bits(mutex: &RawMutex) -> u32 {
     mutex.word.load(Ordering::Relaxed)
 }
 
