@@ -131,11 +131,11 @@ where
     F: FnOnce(&Context<'_>) -> T + Send + 'scope,
 {
     let core = scope.core();
-    let ties = Ties {
-        ticket,
-        scope: Some(core.add_child()),
-    };
     core.with_worker(|worker| {
+        let ties = Ties {
+            ticket,
+            scope: Some(core.add_child(worker)),
+        };
         // SAFETY: what the job borrows outlives `'scope`, and the scope's frame, which `'scope`
         // lies in, waits until the child has ended.
         let (job, handle) = unsafe { new_job(worker, label, ties, f) };

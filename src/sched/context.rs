@@ -72,7 +72,7 @@ impl<'f> Context<'f> {
     }
 
     #[inline]
-    pub(super) fn fiber(&self) -> &JobFiber {
+    pub(crate) fn fiber(&self) -> &JobFiber {
         // SAFETY: a context is lent by the fiber's own body, and the fiber outlives its body.
         unsafe { &self.fiber.as_ref().0 }
     }

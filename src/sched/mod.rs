@@ -33,6 +33,7 @@ pub(crate) use burden::Burden;
 pub(crate) use census::{Census, WaitingJob};
 pub use context::Context;
 pub(crate) use current::is_worker;
+pub(crate) use fiber::JobFiber;
 pub(crate) use hooks::{Hooks, Panicked};
 pub(crate) use lifecycle::{Threads, start};
 pub(crate) use migrate::Migration;

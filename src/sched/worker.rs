@@ -328,7 +328,7 @@ impl Worker {
 
     /// Whether this thread, here, runs that fiber.
     #[inline]
-    pub(super) fn runs(&self, fiber: NonNull<JobFiber>) -> bool {
+    pub(crate) fn runs(&self, fiber: NonNull<JobFiber>) -> bool {
         self.running.get() == Some(fiber)
     }
 
