@@ -29,6 +29,7 @@ workloads!(
     tree_sum,
     uts,
     spawn_1m,
+    scope_1k,
     spawn_wait,
     yields,
     pingpong,
