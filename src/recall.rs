@@ -34,7 +34,7 @@ impl Recall {
 
     #[inline]
     fn place(&self, code: usize) -> &Cell<(usize, usize)> {
-        // Functions begin at multiples of 16.
+        // Functions begin at multiples of 16 on most machines.
         &self.0[(code / 16) % PLACES]
     }
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 
 use common::{WORKERS, build, system, watch};
 use rustfiber::{Blocking, Counter, Event, JobSystem};
@@ -70,6 +70,30 @@ fn a_half_that_another_worker_takes_is_a_steal() {
     for round in 1..=100 {
         jobs.run(|cx| cx.join(|_| barrier.wait(), |_| barrier.wait()));
         assert_eq!(jobs.stats().steals(), round);
+    }
+}
+
+/// A 64th of what there is, besides the one that it needs.
+#[test]
+fn a_worker_takes_few_jobs_along() {
+    const JOBS: usize = 640;
+    let _watchdog = watch();
+    let jobs = system(2);
+    for _ in 0..300 {
+        let before = jobs.stats().steals();
+        let first = OnceLock::new();
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                for _ in 0..JOBS {
+                    s.spawn(|_| _ = first.get_or_init(|| jobs.stats().steals() - before));
+                }
+                while first.get().is_none() {
+                    std::thread::yield_now();
+                }
+            });
+        });
+        let first = first.into_inner().unwrap();
+        assert!((1..=1 + JOBS as u64 / 64).contains(&first), "{first}");
     }
 }
 

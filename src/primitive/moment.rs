@@ -22,7 +22,19 @@ impl Moment {
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+/// No time passes in a model.
+#[cfg(any(loom, shuttle))]
+mod imp {
+    pub(super) type Count = ();
+
+    pub(super) fn now() -> Count {}
+
+    pub(super) fn nanos_between((): Count, (): Count) -> usize {
+        0
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(any(miri, loom, shuttle))))]
 mod imp {
     use std::arch::x86_64::{__cpuid, _rdtsc};
     use std::sync::OnceLock;
@@ -149,7 +161,7 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(all(any(not(target_arch = "x86_64"), miri), not(any(loom, shuttle))))]
 mod imp {
     use std::time::Instant;
 

@@ -164,7 +164,7 @@ impl Worker {
 }
 
 impl Shared {
-    /// Called by a worker that is about to sleep and has found nothing. If everybody sleeps, this
+    /// Called by a worker that is about to sleep and has nothing that it could do. If everybody sleeps, this
     /// is the end, a stall, or just silence; says whether the worker must stay awake.
     ///
     /// While `wakes` does not change, nobody who sleeps wakes, so what is read in between belongs

@@ -209,7 +209,7 @@ impl Idle {
         }
     }
 
-    /// S4: whether there is a searcher that is awake. Asked after the look at the queues.
+    /// S4: whether there is a searcher that is awake. Asked after S2 and S3.
     #[inline]
     pub(crate) fn is_searched(&self) -> bool {
         // Relaxed: after the fence in `fall_asleep`, which pairs with that in `end_search`. A searcher

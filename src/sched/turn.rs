@@ -4,7 +4,8 @@
 //! fibers that have yielded. Two rules keep that from starving anybody:
 //!
 //! - **Ticks.** After `WOKEN_BURST` woken fibers in a row, or as many as were ready at the
-//!   beginning of that row if that is more, something else comes once. Every `TICK`th own job is
+//!   beginning of that row if that is more, something else comes once. Every `TICK`th own job (every
+//!   `COARSE_TICK`th, if they take long) is
 //!   instead the oldest one, one from outside, or another worker's.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
@@ -18,25 +19,34 @@ use std::cell::Cell;
 use super::deque::Steal;
 use super::task::JobRef;
 use super::worker::{Next, Worker};
+use crate::primitive::Moment;
 
 /// Woken fibers in a row before something else comes once. A guess.
 const WOKEN_BURST: usize = 64;
-/// Own jobs between two looks at the other end of the queues. A prime that is not near a power of
-/// two; a guess.
+/// Own jobs in a row before a look at the other end of the queues, unless they take long. A guess.
 const TICK: u32 = 61;
-/// Of so many looks at other workers one takes a private job, by force. That costs some microseconds,
-/// and the other worker about as much: more than a hundred jobs. A guess.
-const FORCE: u32 = 32;
+/// The same if they take long. A guess.
+const COARSE_TICK: u32 = 4;
+/// Jobs that take so long on average, with all that comes between them, take long. A guess.
+const COARSE_NANOS: usize = 10_000;
+/// The least time between two looks that take private jobs, by force. That costs some microseconds, and
+/// the other worker about as much. A guess.
+const FORCE_NANOS: usize = 1_000_000;
 /// Yields in a row that return at once because nothing else is ready, before one that looks
 /// everywhere. A guess.
 const LONE_YIELDS: u32 = 32;
 
 /// Where a worker stands in its order.
-#[derive(Debug, Default)]
 pub(super) struct Turn {
     /// Woken fibers that may go on before something else comes.
     woken_left: Cell<usize>,
-    tick: Cell<u32>,
+    /// Own jobs of the row that are left, and of how many it is.
+    row_left: Cell<u32>,
+    row: Cell<u32>,
+    row_began: Cell<Moment>,
+    /// The ticks so far.
+    ticks: Cell<u32>,
+    last_force: Cell<Moment>,
     lone_yields: Cell<u32>,
     /// The deque's position at the beginning of the round: jobs below it belong to the round.
     round_end: Cell<isize>,
@@ -48,6 +58,52 @@ pub(super) struct Turn {
     round_has_jobs: Cell<bool>,
     /// Turns of yielded fibers that the round has left.
     round_turns: Cell<usize>,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        let now = Moment::now();
+        Self {
+            woken_left: Cell::new(0),
+            row_left: Cell::new(TICK),
+            row: Cell::new(TICK),
+            row_began: Cell::new(now),
+            ticks: Cell::new(0),
+            last_force: Cell::new(now),
+            lone_yields: Cell::new(0),
+            round_end: Cell::new(0),
+            round_injected: Cell::new(0),
+            round_may_steal: Cell::new(false),
+            round_has_jobs: Cell::new(false),
+            round_turns: Cell::new(0),
+        }
+    }
+
+    /// Begins the next row, shorter if the jobs of the last one took long.
+    fn begin_row(&self, now: Moment) {
+        let took = now.nanos_since(self.row_began.replace(now));
+        self.row.set(row_after(self.row.get(), took));
+        self.row_left.set(self.row.get());
+    }
+
+    /// Whether it is time to use force again; notes it as used.
+    fn may_force(&self, now: Moment) -> bool {
+        // No time passes in a model.
+        let may = cfg!(any(loom, shuttle)) || now.nanos_since(self.last_force.get()) >= FORCE_NANOS;
+        if may {
+            self.last_force.set(now);
+        }
+        may
+    }
+}
+
+/// The length of the row after one of this length, which took so many nanoseconds.
+fn row_after(row: u32, took: usize) -> u32 {
+    if took / row as usize >= COARSE_NANOS {
+        COARSE_TICK
+    } else {
+        TICK
+    }
 }
 
 fn count_down(cell: &Cell<usize>) -> bool {
@@ -104,10 +160,10 @@ impl Worker {
     /// Newest first, except on a tick.
     #[inline]
     fn next_own_job(&self) -> Option<JobRef> {
-        let tick = self.turn.tick.get().wrapping_add(1);
-        self.turn.tick.set(tick);
-        if tick % TICK == 0 {
-            if let Some(job) = self.next_job_on_tick(tick) {
+        let left = self.turn.row_left.get() - 1;
+        self.turn.row_left.set(left);
+        if left == 0 {
+            if let Some(job) = self.next_job_on_tick() {
                 return Some(job);
             }
         }
@@ -115,12 +171,15 @@ impl Worker {
     }
 
     #[cold]
-    fn next_job_on_tick(&self, tick: u32) -> Option<JobRef> {
-        let tick = tick / TICK;
-        match tick % 3 {
+    fn next_job_on_tick(&self) -> Option<JobRef> {
+        let turn = &self.turn;
+        let now = Moment::now();
+        turn.begin_row(now);
+        turn.ticks.set(turn.ticks.get().wrapping_add(1));
+        match turn.ticks.get() % 3 {
             0 => self.shared.injector.pop(),
             1 => self.oldest_own_job(),
-            _ if tick / 3 % FORCE == 0 => self.steal_anyhow(),
+            _ if turn.may_force(now) => self.steal_anyhow(),
             _ => self.steal(),
         }
     }
@@ -188,5 +247,20 @@ impl Worker {
     #[inline]
     pub(super) fn has_ready_fiber(&self) -> bool {
         !self.ready.is_empty() || !self.remote().inbox.is_empty()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{COARSE_NANOS, COARSE_TICK, TICK, row_after};
+
+    #[test]
+    fn rows_of_long_jobs_are_short() {
+        for row in [TICK, COARSE_TICK] {
+            assert_eq!(row_after(row, 0), TICK);
+            assert_eq!(row_after(row, row as usize * COARSE_NANOS - 1), TICK);
+            assert_eq!(row_after(row, row as usize * COARSE_NANOS), COARSE_TICK);
+            assert_eq!(row_after(row, usize::MAX), COARSE_TICK);
+        }
     }
 }

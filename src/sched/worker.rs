@@ -101,7 +101,7 @@ impl Worker {
             back: Back::new(),
             eyed: Cell::new(None),
             in_vain: Cell::new(0),
-            turn: Turn::default(),
+            turn: Turn::new(),
             stride: Stride::new(),
             timers_rest_until: Cell::new(0),
             woken_by_timer_at: Cell::new(None),

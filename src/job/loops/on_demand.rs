@@ -10,13 +10,14 @@
 //! `pace`. And before the first split comes an opening: a push costs nanoseconds, but waking a
 //! worker for it costs microseconds, so a loop that is over before that touches no queue. The opening
 //! is left out where the same code has taken long before, on this worker and for not many more elements:
-//! its first half goes to another worker before the first element runs, which may be the longest of all.
+//! the second half is offered before the first element runs, which may be the longest of all.
 
 use super::body::Body;
 use super::elements::Elements;
 use super::pace::Pace;
 use super::work::Work;
 use crate::primitive::Moment;
+use crate::recall::Recall;
 use crate::sched::Context;
 
 /// A loop that takes so long asks for help at once the next time. Long beside a wake-up, which is what that
@@ -39,7 +40,8 @@ pub(super) fn run<E: Elements, B: Body<E>>(
     let began = pace.began();
     let result = go_on(cx, work, elements, &mut pace);
     if !pace.is_opening() {
-        note_length(cx, code, len, began);
+        let took = Moment::now().nanos_since(began);
+        note_length(&cx.worker().long_loops, code, len, took);
     }
     result
 }
@@ -51,9 +53,8 @@ fn is_likely_long(len: usize, long: usize) -> bool {
 
 /// Notes how long a loop took that has asked for help.
 #[cold]
-fn note_length(cx: &Context<'_>, code: usize, len: usize, began: Moment) {
-    let long_loops = &cx.worker().long_loops;
-    if Moment::now().nanos_since(began) >= LONG_NANOS {
+fn note_length(long_loops: &Recall, code: usize, len: usize, took: usize) {
+    if took >= LONG_NANOS {
         long_loops.note(code, len);
     } else {
         long_loops.forget(code);
@@ -126,4 +127,31 @@ fn piece<E: Elements, B: Body<E>>(
 #[inline]
 fn shall_split<E: Elements>(cx: &Context<'_>, left: &E, pace: &Pace) -> bool {
     !pace.is_opening() && left.len() > pace.step() && cx.has_no_jobs_to_share()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{LONG_NANOS, Recall, is_likely_long, note_length};
+
+    #[test]
+    fn only_the_last_loop_counts_and_only_if_it_was_long() {
+        let recall = Recall::new();
+        let code = 0x1000;
+        note_length(&recall, code, 100, LONG_NANOS - 1);
+        assert_eq!(recall.get(code), None);
+        note_length(&recall, code, 100, LONG_NANOS);
+        assert_eq!(recall.get(code), Some(100));
+        note_length(&recall, code, 300, usize::MAX);
+        assert_eq!(recall.get(code), Some(300));
+        note_length(&recall, code, 300, LONG_NANOS - 1);
+        assert_eq!(recall.get(code), None);
+    }
+
+    #[test]
+    fn a_loop_of_less_than_half_the_length_is_another_one() {
+        assert!(is_likely_long(100, 100));
+        assert!(is_likely_long(usize::MAX, 100));
+        assert!(is_likely_long(50, 100));
+        assert!(!is_likely_long(49, 100));
+    }
 }

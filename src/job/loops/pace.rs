@@ -134,10 +134,12 @@ impl Pace {
 #[inline]
 fn largest_step(len: usize) -> usize {
     let part = (len / LARGEST_PART).max(1);
-    if part < VECTORS {
-        part
-    } else {
-        part.next_multiple_of(VECTORS)
+    let short = part % VECTORS;
+    match part / VECTORS {
+        0 => part,
+        // One more makes little of a difference.
+        8.. if short > 0 => part - short + VECTORS,
+        _ => part - short,
     }
 }
 
