@@ -86,6 +86,16 @@ impl Turn {
         self.row_left.set(self.row.get());
     }
 
+    /// There is no own job. Whoever has none looks elsewhere anyway, unless fibers are woken all the
+    /// time, so it is no reason to look more often that its own come seldom.
+    #[inline]
+    fn ran_dry(&self) {
+        if self.row.get() != TICK {
+            self.row.set(TICK);
+            self.row_left.set(TICK);
+        }
+    }
+
     /// Whether it is time to use force again; notes it as used.
     fn may_force(&self, now: Moment) -> bool {
         // No time passes in a model.
@@ -167,7 +177,11 @@ impl Worker {
                 return Some(job);
             }
         }
-        self.deque.pop()
+        let job = self.deque.pop();
+        if job.is_none() {
+            self.turn.ran_dry();
+        }
+        job
     }
 
     #[cold]
