@@ -17,7 +17,7 @@ const KNOWN_NANOS: usize = 2_000;
 /// says little about the next. A guess.
 const GROWTH: usize = 16;
 
-/// A step has at most this part of all elements, for the same reason: a few cheap ones in front
+/// A step has at most this part of all elements, or a few more, for the same reason: a few cheap ones in front
 /// must not make all the others one step. A guess.
 const LARGEST_PART: usize = 4;
 
