@@ -16,7 +16,8 @@ use crate::sched::Context;
 /// - A loop over many elements begins in the calling job, alone. If it is not over after some
 ///   microseconds, and enough is left, it offers half of that to other workers, and again whenever
 ///   all that it has offered has been taken. A loop over a thousand cheap elements never touches a
-///   queue; one over millions keeps every worker busy.
+///   queue; one over millions keeps every worker busy. A worker that remembers the same loop as a long
+///   one offers half of it at once.
 /// - A loop over few elements (at most 64, or at most eight for each worker) is taken for one over
 ///   coarse elements. Each of them is a piece of its own, which a worker that has time can take
 ///   while others run.
