@@ -26,82 +26,40 @@ pub(super) trait Body<E: Elements>: Sync {
     fn reduce(&self, left: Self::Output, right: Self::Output) -> Self::Output;
 }
 
-/// Calls a closure with each element.
-pub(super) struct Each<I, F> {
-    init: I,
-    f: F,
-}
-
-impl<I, F> Each<I, F> {
-    #[inline]
-    pub(super) fn new<S, X>(init: I, f: F) -> Self
-    where
-        I: Fn() -> S + Sync,
-        F: Fn(&Context<'_>, &mut S, X) + Sync,
-    {
-        Self { init, f }
-    }
-}
-
-impl<E, S, I, F> Body<E> for Each<I, F>
-where
-    E: Elements,
-    I: Fn() -> S + Sync,
-    F: Fn(&Context<'_>, &mut S, E::Item) + Sync,
-{
-    type State = S;
-    type Output = ();
-
-    #[inline]
-    fn state(&self) -> S {
-        (self.init)()
-    }
-
-    #[inline]
-    fn identity(&self) {}
-
-    #[inline]
-    fn run(&self, cx: &Context<'_>, state: &mut S, (): (), elements: E) {
-        elements.fold((), |(), item| (self.f)(cx, state, item));
-    }
-
-    #[inline]
-    fn reduce(&self, (): (), (): ()) {}
-}
-
-/// Maps each element to a result, and reduces all results to one.
-pub(super) struct MapReduce<I, Z, M, R> {
+/// Folds the elements of a piece with a closure, and the results of pieces with another.
+pub(super) struct Fold<I, Z, F, R> {
     init: I,
     identity: Z,
-    map: M,
+    fold: F,
     reduce: R,
 }
 
-impl<I, Z, M, R> MapReduce<I, Z, M, R> {
+impl<I, Z, F, R> Fold<I, Z, F, R> {
+    /// The closures' parameters are named here, where the compiler reads them off.
     #[inline]
-    pub(super) fn new<S, A, X>(init: I, identity: Z, map: M, reduce: R) -> Self
+    pub(super) fn new<S, A, X>(init: I, identity: Z, fold: F, reduce: R) -> Self
     where
         I: Fn() -> S + Sync,
         Z: Fn() -> A + Sync,
-        M: Fn(&Context<'_>, &mut S, X) -> A + Sync,
+        F: Fn(&Context<'_>, &mut S, A, X) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
         Self {
             init,
             identity,
-            map,
+            fold,
             reduce,
         }
     }
 }
 
-impl<E, S, A, I, Z, M, R> Body<E> for MapReduce<I, Z, M, R>
+impl<E, S, A, I, Z, F, R> Body<E> for Fold<I, Z, F, R>
 where
     E: Elements,
     A: Send,
     I: Fn() -> S + Sync,
     Z: Fn() -> A + Sync,
-    M: Fn(&Context<'_>, &mut S, E::Item) -> A + Sync,
+    F: Fn(&Context<'_>, &mut S, A, E::Item) -> A + Sync,
     R: Fn(A, A) -> A + Sync,
 {
     type State = S;
@@ -119,9 +77,7 @@ where
 
     #[inline]
     fn run(&self, cx: &Context<'_>, state: &mut S, so_far: A, elements: E) -> A {
-        elements.fold(so_far, |so_far, item| {
-            (self.reduce)(so_far, (self.map)(cx, state, item))
-        })
+        elements.fold(so_far, |so_far, item| (self.fold)(cx, state, so_far, item))
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::panic::Location;
 
-use super::body::{Body, Boxed, Each, MapReduce};
+use super::body::{Body, Boxed, Fold};
 use super::elements::Elements;
 use super::on_demand;
 use super::tree;
@@ -145,10 +145,11 @@ pub(super) fn each<E: Elements, S>(
     init: impl Fn() -> S + Sync,
     f: impl Fn(&Context<'_>, &mut S, E::Item) + Sync,
 ) {
-    run(cx, grain, elements, &Each::new(init, f));
+    let f = |cx: &Context<'_>, state: &mut S, (), item| f(cx, state, item);
+    run(cx, grain, elements, &Fold::new(init, || (), f, |(), ()| ()));
 }
 
-/// A loop with a result.
+/// A loop that maps each element to a result, and reduces all results to one.
 #[inline]
 #[track_caller]
 pub(super) fn map_reduce<E: Elements, S, R: Send>(
@@ -160,7 +161,23 @@ pub(super) fn map_reduce<E: Elements, S, R: Send>(
     map: impl Fn(&Context<'_>, &mut S, E::Item) -> R + Sync,
     reduce: impl Fn(R, R) -> R + Sync,
 ) -> R {
-    let body = MapReduce::new(init, identity, map, reduce);
+    let map = |cx: &Context<'_>, state: &mut S, so_far, item| reduce(so_far, map(cx, state, item));
+    fold(cx, grain, elements, init, identity, map, &reduce)
+}
+
+/// A loop with a result: each piece folds its elements, and the pieces' results are reduced to one.
+#[inline]
+#[track_caller]
+pub(super) fn fold<E: Elements, S, R: Send>(
+    cx: &Context<'_>,
+    grain: Option<NonZeroUsize>,
+    elements: E,
+    init: impl Fn() -> S + Sync,
+    identity: impl Fn() -> R + Sync,
+    fold: impl Fn(&Context<'_>, &mut S, R, E::Item) -> R + Sync,
+    reduce: impl Fn(R, R) -> R + Sync,
+) -> R {
+    let body = Fold::new(init, identity, fold, reduce);
     if size_of::<R>() <= IN_PLACE {
         run(cx, grain, elements, &body)
     } else {
