@@ -33,7 +33,7 @@
 //! - [`JobSystem::run`] from a plain thread, then [`Context::join`], [`Context::scope`],
 //!   [`Context::spawn`] in jobs.
 //! - [`Context::par_for`], [`Context::par_for_each`], [`Context::par_map_reduce`]: parallel loops, which
-//!   cost little when they are short.
+//!   cost little when they are short. [`Context::par_iter`]: the same as an iterator.
 //! - [`Counter`]: wait for many jobs at once, or for anything else that is counted.
 //! - [`Event`], [`channel`] and [`select`]: jobs that talk to each other. [`Mutex`], [`RwLock`], [`Condvar`],
 //!   [`Semaphore`], [`Barrier`], [`OnceCell`], [`Lazy`]: jobs that share.
@@ -71,7 +71,9 @@ mod system;
 
 pub use builder::Builder;
 pub use error::{Blocked, BuildError, ShutdownError, Stall, Waiting};
-pub use job::{JobBuilder, JobHandle, JobPanic, Scope, ScopedJobHandle, SpawnError, WithGrain};
+pub use job::{
+    JobBuilder, JobHandle, JobPanic, ParIter, Scope, ScopedJobHandle, SpawnError, WithGrain,
+};
 pub use sched::{Blocking, Context, Stats, WorkerStats};
 pub use sync::{
     Barrier, BarrierWaitResult, CancelGuard, CancelToken, Case, Cases, Condvar, Counter,

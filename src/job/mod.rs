@@ -16,7 +16,7 @@ mod then;
 
 pub use builder::{JobBuilder, SpawnError};
 pub use handle::{JobHandle, ScopedJobHandle};
-pub use loops::WithGrain;
+pub use loops::{ParIter, WithGrain};
 pub use panic::JobPanic;
 pub use scope::Scope;
 pub(crate) use stack_job::run_from_outside;

@@ -1,9 +1,11 @@
 //! What a loop goes through.
+//!
+//! What is `pub` here stands in the signatures of parallel iterators; nobody can name it outside.
 
 use std::ops::Range;
 
 /// Consecutive elements that can be cut in two.
-pub(super) trait Elements: Sized + Send {
+pub trait Elements: Sized + Send {
     type Item;
 
     fn len(&self) -> usize;
@@ -63,7 +65,8 @@ impl Elements for Indices {
 }
 
 /// The elements of a slice, with their indices in the whole.
-pub(super) struct Items<'a, T> {
+#[derive(Debug)]
+pub struct Items<'a, T> {
     first: usize,
     items: &'a mut [T],
 }
@@ -100,6 +103,49 @@ impl<'a, T: Send> Elements for Items<'a, T> {
         // The index runs along, rather than being added up from two: LLVM makes it as narrow as
         // `f` needs it. It comes second, so that it stops in time.
         for (item, index) in self.items.iter_mut().zip(self.first..) {
+            so_far = f(so_far, (index, item));
+        }
+        so_far
+    }
+}
+
+/// The same of a slice that is only looked at.
+#[derive(Debug)]
+pub struct Refs<'a, T> {
+    first: usize,
+    items: &'a [T],
+}
+
+impl<'a, T> From<&'a [T]> for Refs<'a, T> {
+    #[inline]
+    fn from(items: &'a [T]) -> Self {
+        Self { first: 0, items }
+    }
+}
+
+impl<'a, T: Sync> Elements for Refs<'a, T> {
+    type Item = (usize, &'a T);
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    #[inline]
+    fn split_at(self, n: usize) -> (Self, Self) {
+        let (items, later) = self.items.split_at(n);
+        let left = Self { items, ..self };
+        let right = Self {
+            first: self.first + n,
+            items: later,
+        };
+        (left, right)
+    }
+
+    #[inline]
+    fn fold<A>(self, start: A, mut f: impl FnMut(A, Self::Item) -> A) -> A {
+        let mut so_far = start;
+        for (item, index) in self.items.iter().zip(self.first..) {
             so_far = f(so_far, (index, item));
         }
         so_far

@@ -42,6 +42,16 @@ impl<'a, 'f> WithGrain<'a, 'f> {
         Self { cx, grain }
     }
 
+    #[inline]
+    pub(super) fn cx(&self) -> &'a Context<'f> {
+        self.cx
+    }
+
+    #[inline]
+    pub(super) fn grain(&self) -> NonZeroUsize {
+        self.grain
+    }
+
     /// [`Context::par_for`] in pieces of at most the grain's number of indices.
     ///
     /// # Panics

@@ -19,11 +19,15 @@
 mod body;
 mod elements;
 mod grain;
+mod iter;
 mod methods;
 mod methods_init;
+mod methods_iter;
 mod on_demand;
 mod pace;
+mod pipe;
 mod tree;
 mod work;
 
 pub use grain::WithGrain;
+pub use iter::ParIter;

@@ -1,4 +1,4 @@
-use super::{Chunks, Elements, Indices, Items};
+use super::{Chunks, Elements, Indices, Items, Refs};
 
 /// What `elements` visits.
 fn visited<E: Elements>(elements: E) -> Vec<E::Item> {
@@ -40,6 +40,17 @@ fn items() {
         let [mut a, mut b, mut c] = [10, 20, 30];
         let expected = [(0, &mut a), (1, &mut b), (2, &mut c)];
         is_cut(Items::from(&mut [10, 20, 30][..]), n, &expected);
+    }
+}
+
+#[test]
+fn refs() {
+    for n in 0..=3 {
+        is_cut(
+            Refs::from(&[10, 20, 30][..]),
+            n,
+            &[(0, &10), (1, &20), (2, &30)],
+        );
     }
 }
 
