@@ -72,44 +72,48 @@ impl Worker {
             return Some(Next::Nothing);
         }
         let may_search = !self.only_timers_fired();
-        if may_search {
-            if let Some(next) = self.linger(can_start, until) {
-                return next;
+        let spin = if may_search && self.expects_answers() {
+            if self.linger(until) {
+                return None;
             }
-        }
+            Spin::rest
+        } else {
+            Spin::start
+        };
         self.remote().stats.idle_begins();
-        let next = self.wait_for_work(can_start, may_search, until);
+        let next = self.wait_for_work(can_start, may_search, until, spin);
         self.remote().stats.idle_ends();
         next.or_else(|| (!can_start).then_some(Next::Nothing))
     }
 
-    /// Looks around for a moment longer, if fibers of this worker wait: two workers whose fibers wake
-    /// each other in turn have an answer within a microsecond, and becoming the searcher and
-    /// handing that on would make each answer late by as much. `Some(None)`: look again.
-    fn linger(&self, can_start: bool, until: Option<&Nested>) -> Option<Option<Next>> {
+    /// Whether fibers of this worker wait.
+    fn expects_answers(&self) -> bool {
         // Relaxed: this thread's own.
-        if self.remote().waiting.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let is_over = || self.has_ready_fiber() || until.is_some_and(Nested::is_over);
-        let mut spin = Spin::moment();
-        while spin.again(|| self.has_ready_fiber()) {
-            if is_over() {
-                return Some(None);
-            }
-            if let Some(next) = self.look_elsewhere(can_start) {
-                return Some(Some(next));
-            }
-        }
-        None
+        self.remote().waiting.load(Ordering::Relaxed) != 0
     }
 
-    /// Searches, unless it shall not, and sleeps until there may be something. `None`: look again.
+    /// Looks at its inbox for a moment longer: two workers whose fibers wake each other in turn have
+    /// an answer within a microsecond, and becoming the searcher and handing that on would make each
+    /// answer late by as much. Says whether one has come.
+    fn linger(&self, until: Option<&Nested>) -> bool {
+        let has_come = || self.has_ready_fiber() || until.is_some_and(Nested::is_over);
+        let mut spin = Spin::moment();
+        while spin.again(has_come) {
+            if has_come() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Searches, unless it shall not, and sleeps until there may be something; `spin` says how long it
+    /// searches before it first sleeps. `None`: look again.
     fn wait_for_work(
         &self,
         can_start: bool,
         may_search: bool,
         until: Option<&Nested>,
+        mut spin: fn() -> Spin,
     ) -> Option<Next> {
         let idle = &self.shared.idle;
         let mut searching = can_start && may_search && idle.try_search();
@@ -119,7 +123,8 @@ impl Worker {
         let mut woken_to_search = false;
         loop {
             if searching {
-                let found = self.search_for_a_while(until, Spin::start());
+                let found = self.search_for_a_while(until, spin());
+                spin = Spin::start;
                 self.note_search(woken_to_search, found.is_some());
                 let found = match found {
                     None if until.is_none() && self.in_vain.get() >= IN_VAIN => self.drowse(),

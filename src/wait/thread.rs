@@ -130,6 +130,13 @@ impl Spin {
         Self(Some(std::time::Instant::now() + SPIN_LIMIT / 10))
     }
 
+    /// For what a moment leaves of the limit.
+    pub(crate) fn rest() -> Self {
+        Self(Some(
+            std::time::Instant::now() + SPIN_LIMIT - SPIN_LIMIT / 10,
+        ))
+    }
+
     pub(crate) fn over() -> Self {
         Self(None)
     }
@@ -169,6 +176,10 @@ impl Spin {
         Self
     }
 
+    pub(crate) fn rest() -> Self {
+        Self
+    }
+
     pub(crate) fn again(&mut self, _has_come: impl Fn() -> bool) -> bool {
         false
     }
@@ -201,6 +212,10 @@ impl Spin {
             looks: 1,
             yields: true,
         }
+    }
+
+    pub(crate) fn rest() -> Self {
+        Self::start()
     }
 
     pub(crate) fn over() -> Self {
