@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   a worker's `Slots`, by size           the `DEPOT`, for everybody        the allocator
-//!   [s s s .. s            ]         <--   s s s s s s s s ..          <--   a chunk, cut into
-//!    oldest   newest: next   room    -->                                     one batch
+//!   [s s s .. s            ]         <--   s s s s s s s s ..          <--   chunks, cut into
+//!    oldest   newest: next   room    -->   what is uncut                     batches
 //! ```
 //!
 //! A worker takes slots from its own stacks and puts those back there that it frees, whoever took
@@ -15,9 +15,13 @@
 //! worker perhaps, and then it costs as much as a spawn to get its cache line here. So the worker
 //! asks for the lines of those that it will take some jobs later.
 //!
+//! A new chunk has as many slots as there are: how many jobs are unfinished at once depends on who
+//! is faster, and most new mosts find room in what is left of a chunk. Nothing is written there
+//! before it is used, so it costs addresses rather than memory.
+//!
 //! Chunks are never given back to the allocator, since a handle may outlive its system and so may
-//! its slot; the next system uses them again. There are as many slots as jobs were unfinished at
-//! once, and a batch or two for each worker. What is larger than the largest slot comes from the
+//! its slot; the next system uses them again. As many slots have been used as jobs were unfinished
+//! at once, and a batch or two for each worker. What is larger than the largest slot comes from the
 //! allocator and goes back there.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -30,6 +34,10 @@ const BATCH: usize = 64;
 
 /// A worker has room for two: keeps one that takes and frees around a border from the depot.
 const ROOM: usize = 2 * BATCH;
+
+/// A chunk has no more slots than so many batches. Some MiB: a chunk is not too much to ask for, and
+/// the memory for so many jobs takes an allocation in thousands of them. A guess.
+const MOST_BATCHES: usize = 256;
 
 /// The line of a slot is asked for when so many others are taken before it: in the time of these
 /// spawns it comes from another core. Measured where this was written; a guess elsewhere.
@@ -51,6 +59,10 @@ const fn size_of_slot(layout: Layout) -> Option<usize> {
     Some(if lines == 0 { 0 } else { lines - 1 })
 }
 
+const fn bytes_of_slot(size: usize) -> usize {
+    (size + 1) * LINE
+}
+
 /// Asks for the memory of a slot that is written soon.
 #[inline(always)]
 fn prefetch(slot: *mut u8) {
@@ -68,8 +80,16 @@ fn prefetch(slot: *mut u8) {
 struct Depot {
     /// A stack, with room for all slots that there are: to free one allocates nothing.
     free: Vec<*mut u8>,
+    /// What is left of the newest chunk, in whole batches.
+    uncut: Uncut,
     /// How many slots there are, wherever they are.
     all: usize,
+}
+
+/// Slots that nobody has had yet: so many, from this address on.
+struct Uncut {
+    next: *mut u8,
+    slots: usize,
 }
 
 // SAFETY: the slots belong to the depot and are plain memory.
@@ -79,23 +99,43 @@ impl Depot {
     const fn new() -> Self {
         Self {
             free: Vec::new(),
+            uncut: Uncut {
+                next: ptr::null_mut(),
+                slots: 0,
+            },
             all: 0,
         }
     }
 
-    /// A new chunk, cut into one batch, of which the lowest address is taken first.
-    fn cut_chunk(&mut self, size: usize) -> impl Iterator<Item = *mut u8> + use<> {
-        self.all += BATCH;
-        self.free.reserve(self.all - self.free.len());
-        let bytes = (size + 1) * LINE;
-        let layout = Layout::from_size_align(bytes * BATCH, LINE).expect("a chunk is small");
+    /// A batch that nobody has had yet. The lowest address is taken first.
+    fn cut_batch(&mut self, size: usize) -> impl Iterator<Item = *mut u8> + use<> {
+        if self.uncut.slots == 0 {
+            self.get_chunk(size);
+        }
+        let (first, bytes) = (self.uncut.next, bytes_of_slot(size));
+        self.uncut.slots -= BATCH;
+        // Wrapping: past the end of a chunk of which nothing is left.
+        self.uncut.next = first.wrapping_add(BATCH * bytes);
+        (0..BATCH)
+            .rev()
+            .map(move |slot| first.wrapping_add(slot * bytes))
+    }
+
+    #[cold]
+    fn get_chunk(&mut self, size: usize) {
+        let slots = self.all.clamp(BATCH, MOST_BATCHES * BATCH);
+        self.free.reserve(self.all + slots - self.free.len());
+        let bytes = bytes_of_slot(size) * slots;
+        let layout = Layout::from_size_align(bytes, LINE).expect("a chunk is small");
         // SAFETY: the layout is not empty.
         let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else {
             handle_alloc_error(layout)
         };
-        // SAFETY: the slot lies in the chunk.
-        let slot = move |slot| unsafe { chunk.add(slot * bytes) }.as_ptr();
-        (0..BATCH).rev().map(slot)
+        self.all += slots;
+        self.uncut = Uncut {
+            next: chunk.as_ptr(),
+            slots,
+        };
     }
 
     /// Moves a batch to `room`, if there is a whole one.
@@ -199,7 +239,7 @@ impl Shelf {
     fn refill(&self, size: usize) -> NonNull<u8> {
         let (room, mut depot) = (&self.slots[..BATCH], depot(size));
         if !depot.take_batch(room) {
-            let slots = depot.cut_chunk(size);
+            let slots = depot.cut_batch(size);
             room.iter().zip(slots).for_each(|(to, slot)| to.set(slot));
         }
         drop(depot);
@@ -238,7 +278,7 @@ pub(crate) fn take_alone(layout: Layout) -> NonNull<u8> {
     };
     let mut depot = depot(size);
     if depot.free.is_empty() {
-        let slots = depot.cut_chunk(size);
+        let slots = depot.cut_batch(size);
         depot.free.extend(slots);
     }
     let slot = depot.free.pop().and_then(NonNull::new);

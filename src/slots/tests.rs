@@ -73,6 +73,27 @@ fn large_layouts_come_from_the_allocator() {
     }
 }
 
+#[test]
+fn each_chunk_doubles_what_there_is_until_it_is_large() {
+    let mut depot = Depot::new();
+    let (mut chunks, mut slots) = (vec![], std::collections::HashSet::new());
+    let most = MOST_BATCHES * BATCH;
+    while depot.all < 4 * most {
+        let before = depot.all;
+        slots.extend(depot.cut_batch(0));
+        if depot.all > before {
+            chunks.push(depot.all - before);
+        }
+    }
+    let doubling = (0..).map(|n| (BATCH << n) >> usize::from(n > 0));
+    let expected: Vec<usize> = doubling.take_while(|&slots| slots < most).collect();
+    assert_eq!(chunks[..expected.len()], expected);
+    assert_eq!(chunks[expected.len()..], [most; 3]);
+    // No slot was given twice.
+    assert_eq!(slots.len(), depot.all - depot.uncut.slots);
+    assert!(depot.free.capacity() >= depot.all);
+}
+
 /// One takes and another frees: the slots go round by way of the depot, and there are no more and
 /// more of them.
 #[test]
