@@ -4,8 +4,8 @@
 mod common;
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use common::{WORKERS, system, watch};
 use rustfiber::{Blocking, Context, Counter, Event, JobSystem, Stats};
@@ -78,6 +78,34 @@ fn only_waits_cost_switches() {
         assert!(waits <= 100, "only the scopes wait");
         // One to what runs meanwhile, and one back.
         assert!(switches <= workers as u64 + 2 * waits, "{after:?}");
+    }
+}
+
+/// Also those that the other worker takes along for later. Out of turn is one now and then: a
+/// worker that has jobs looks at the others' too.
+#[test]
+fn another_worker_runs_the_jobs_of_a_held_one_oldest_first() {
+    const JOBS: usize = 6_400;
+    let _watchdog = watch();
+    let jobs = system(2);
+    for _ in 0..20 {
+        let order = Mutex::new(Vec::with_capacity(JOBS));
+        let ran = || order.lock().unwrap().len();
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                for n in 0..JOBS {
+                    let order = &order;
+                    s.spawn(move |_| order.lock().unwrap().push(n));
+                }
+                // Holds this worker.
+                while ran() < JOBS {
+                    std::thread::yield_now();
+                }
+            });
+        });
+        let order = order.into_inner().unwrap();
+        let out_of_turn = order.windows(2).filter(|two| two[0] > two[1]).count();
+        assert!(out_of_turn < JOBS / 16, "{out_of_turn} of {JOBS}");
     }
 }
 
