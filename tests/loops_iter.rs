@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -49,7 +50,16 @@ macro_rules! borrow {
 fn collect_keeps_the_order() {
     in_all_ways!(items: par_iter => |iter, same| {
         let expected: Vec<&u64> = same.iter().collect();
-        assert_eq!(iter.collect(), expected);
+        assert_eq!(iter.collect::<Vec<_>>(), expected);
+    });
+}
+
+#[test]
+fn collections_of_other_kinds() {
+    in_all_ways!(items: par_iter => |iter, same| {
+        let set = |n: &u64| (*n < 1_000).then(|| n.to_string()).ok_or(*n);
+        let expected: Result<BTreeSet<String>, u64> = same.iter().map(set).collect();
+        assert_eq!(iter.map(|_, n| set(n)).collect::<Result<BTreeSet<_>, _>>(), expected);
     });
 }
 
@@ -62,7 +72,7 @@ fn a_pipe_of_all_parts() {
             .filter(|(_, n)| **n % 3 != 0)
             .filter_map(|(i, n)| n.checked_sub(100).map(|n| (i, n.to_string())))
             .collect();
-        let found = iter
+        let found: Vec<(usize, String)> = iter
             .filter(|_, n| **n % 3 != 0)
             .filter_map(|_, n| n.checked_sub(100))
             .map(|_, n| n.to_string())
@@ -165,7 +175,7 @@ fn closures_may_wait() {
     for workers in WORKERS {
         let last_runs = Event::manual();
         let indices: Vec<usize> = (0..60).collect();
-        let woken = system(workers).run(|cx| {
+        let woken: Vec<usize> = system(workers).run(|cx| {
             cx.par_iter(&indices)
                 .filter(|cx, index| {
                     if **index == 59 {
@@ -200,7 +210,7 @@ fn a_panic_drops_every_item_once() {
                 cx.with_grain(10)
                     .par_iter(&numbers)
                     .map(make)
-                    .collect()
+                    .collect::<Vec<_>>()
                     .len()
             })
         };

@@ -327,7 +327,11 @@ where
         )
     }
 
-    /// All items, in the order of the slice.
+    /// All items, in the order of the slice, in a collection of any kind.
+    ///
+    /// They are gathered in a `Vec` first, whose memory another `Vec` takes over. A collection that
+    /// takes no more of them after an error, as a `Result` does, ends no loop: all closures are
+    /// called.
     ///
     /// # Panics
     /// As [`Context::par_for`], for all closures of the iterator. Items that a panic has overtaken
@@ -336,13 +340,19 @@ where
     /// # Examples
     /// ```
     /// let jobs = rustfiber::JobSystem::new()?;
-    /// let squares = jobs.run(|cx| cx.par_iter(&[1, 2, 3]).map(|_, n| n * n).collect());
-    /// assert_eq!(squares, [1, 4, 9]);
+    /// let parse = |_: &rustfiber::Context, text: &&str| text.parse::<u32>();
+    /// jobs.run(|cx| {
+    ///     let squares: Vec<u32> = cx.par_iter(&[1, 2, 3]).map(|_, n| n * n).collect();
+    ///     assert_eq!(squares, [1, 4, 9]);
+    ///
+    ///     let numbers: Result<Vec<u32>, _> = cx.par_iter(&["1", "two"]).map(parse).collect();
+    ///     assert!(numbers.is_err());
+    /// });
     /// # Ok::<(), rustfiber::BuildError>(())
     /// ```
     #[must_use = "to run closures for what they do alone, there is `for_each`"]
     #[track_caller]
-    pub fn collect(self) -> Vec<P::Item>
+    pub fn collect<C: FromIterator<P::Item>>(self) -> C
     where
         P::Item: Send,
     {
@@ -350,10 +360,11 @@ where
             so_far.push(item);
             so_far
         };
-        self.fold(Vec::new, push, |mut left, mut right| {
+        let items = self.fold(Vec::new, push, |mut left, mut right| {
             left.append(&mut right);
             left
-        })
+        });
+        items.into_iter().collect()
     }
 }
 
