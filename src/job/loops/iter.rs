@@ -9,6 +9,7 @@ use std::iter::{Sum, empty, once};
 use std::num::NonZeroUsize;
 
 use super::elements::Elements;
+use super::gather::{Filled, Places};
 use super::pipe::{Filter, FilterMap, Map, Pipe, Whole, WithIndex};
 use super::work::fold;
 use crate::sched::Context;
@@ -329,8 +330,8 @@ where
 
     /// All items, in the order of the slice, in a collection of any kind.
     ///
-    /// They are gathered in a `Vec` first, whose memory another `Vec` takes over. A collection that
-    /// takes no more of them after an error, as a `Result` does, ends no loop: all closures are
+    /// They are gathered in a `Vec` first, whose memory another `Vec` takes over; in their places at
+    /// once if nothing is filtered. A collection that takes no more of them after an error, as a `Result` does, ends no loop: all closures are
     /// called.
     ///
     /// # Panics
@@ -356,15 +357,48 @@ where
     where
         P::Item: Send,
     {
+        let items = if P::KEEPS_ALL {
+            self.gather_all()
+        } else {
+            self.gather()
+        };
+        items.into_iter().collect()
+    }
+
+    /// All items, of which there are as many as elements.
+    #[track_caller]
+    fn gather_all(self) -> Vec<P::Item>
+    where
+        P::Item: Send,
+    {
+        let len = self.elements.len();
+        let mut items = Vec::with_capacity(len);
+        let places = Places::of(&mut items);
+        let filled = self.with_index().fold(
+            || places.none(),
+            // SAFETY: the index of one of `len` elements, each of which is run once, and those of
+            // a piece in order. The vector outlives the loop, and what it has filled.
+            |_, filled, (index, item)| unsafe { filled.put(index, item) },
+            Filled::and,
+        );
+        filled.belong_to(&mut items, len);
+        items
+    }
+
+    /// All items, however many there are.
+    #[track_caller]
+    fn gather(self) -> Vec<P::Item>
+    where
+        P::Item: Send,
+    {
         let push = |_: &Context<'_>, mut so_far: Vec<P::Item>, item| {
             so_far.push(item);
             so_far
         };
-        let items = self.fold(Vec::new, push, |mut left, mut right| {
+        self.fold(Vec::new, push, |mut left, mut right| {
             left.append(&mut right);
             left
-        });
-        items.into_iter().collect()
+        })
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod body;
 mod elements;
+mod gather;
 mod grain;
 mod iter;
 mod methods;

@@ -8,6 +8,9 @@ use crate::sched::Context;
 pub trait Pipe<X>: Sync {
     type Item;
 
+    /// Whether every element becomes an item.
+    const KEEPS_ALL: bool;
+
     fn pass(&self, cx: &Context<'_>, index: usize, element: X) -> Option<Self::Item>;
 }
 
@@ -17,6 +20,8 @@ pub struct Whole;
 
 impl<X> Pipe<X> for Whole {
     type Item = X;
+
+    const KEEPS_ALL: bool = true;
 
     #[inline]
     fn pass(&self, _: &Context<'_>, _: usize, element: X) -> Option<X> {
@@ -33,6 +38,8 @@ where
     F: Fn(&Context<'_>, P::Item) -> B + Sync,
 {
     type Item = B;
+
+    const KEEPS_ALL: bool = P::KEEPS_ALL;
 
     #[inline]
     fn pass(&self, cx: &Context<'_>, index: usize, element: X) -> Option<B> {
@@ -51,6 +58,8 @@ where
 {
     type Item = P::Item;
 
+    const KEEPS_ALL: bool = false;
+
     #[inline]
     fn pass(&self, cx: &Context<'_>, index: usize, element: X) -> Option<P::Item> {
         let item = self.0.pass(cx, index, element)?;
@@ -68,6 +77,8 @@ where
 {
     type Item = B;
 
+    const KEEPS_ALL: bool = false;
+
     #[inline]
     fn pass(&self, cx: &Context<'_>, index: usize, element: X) -> Option<B> {
         let item = self.0.pass(cx, index, element)?;
@@ -80,6 +91,8 @@ pub struct WithIndex<P>(pub(super) P);
 
 impl<X, P: Pipe<X>> Pipe<X> for WithIndex<P> {
     type Item = (usize, P::Item);
+
+    const KEEPS_ALL: bool = P::KEEPS_ALL;
 
     #[inline]
     fn pass(&self, cx: &Context<'_>, index: usize, element: X) -> Option<(usize, P::Item)> {
