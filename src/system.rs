@@ -185,7 +185,9 @@ impl JobSystem {
         self.shared.config().workers
     }
 
-    /// Takes no more jobs, and waits until all have ended, but not longer than `patience`.
+    /// Takes no more jobs, and waits until all have ended, but not longer than `patience`. If they have
+    /// not, the workers are asked which jobs wait; those that answer late, since a job holds them, are waited for
+    /// a fifth of a second.
     ///
     /// # Errors
     /// If some have not ended by then. The error says which jobs wait, where they were spawned and

@@ -346,3 +346,69 @@ fn go_on_until(cx: &Context<'_>, stop: Arc<AtomicBool>) {
         cx.spawn(|cx| go_on_until(cx, stop));
     }
 }
+
+/// Two fibers that wake each other, on one worker, until they are stopped: what else there is to do
+/// has to come in between. `turns` counts how often one has gone on.
+struct Players {
+    turns: AtomicUsize,
+    stop: AtomicBool,
+    balls: [Event; 2],
+}
+
+impl Players {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            turns: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            balls: [Event::auto(), Event::auto()],
+        })
+    }
+
+    fn play(&self, cx: &Context<'_>, me: usize) {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.balls[me].wait(cx);
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            self.balls[1 - me].set();
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, jobs: &JobSystem, counter: &Counter) {
+        for me in [0, 1] {
+            let players = Arc::clone(self);
+            jobs.job()
+                .counter(counter)
+                .spawn(move |cx| players.play(cx, me));
+        }
+        self.balls[0].set();
+    }
+
+    /// How many turns pass before `start` has started something, which returns their number then: the
+    /// median of some.
+    fn turns_before(&self, start: impl Fn() -> usize) -> usize {
+        let mut turns: Vec<usize> = (0..51)
+            .map(|_| {
+                let before = self.turns.load(Ordering::Relaxed);
+                start() - before
+            })
+            .collect();
+        turns.sort_unstable();
+        turns[turns.len() / 2]
+    }
+}
+
+#[test]
+fn a_job_from_outside_starts_beside_fibers_that_wake_each_other() {
+    let _watchdog = watch();
+    let jobs = system(1);
+    let (players, ended) = (Players::new(), Counter::new());
+    players.spawn(&jobs, &ended);
+    let turns = players.turns_before(|| {
+        let players = Arc::clone(&players);
+        let job = jobs.spawn(move |_| players.turns.load(Ordering::Relaxed));
+        job.join(Blocking).unwrap()
+    });
+    players.stop.store(true, Ordering::Relaxed);
+    ended.wait(Blocking);
+    // Two rows of 64, and what passes while the other thread spawns.
+    assert!(turns < 1_000, "{turns}");
+}

@@ -4,6 +4,7 @@
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use common::{WORKERS, system, watch};
 use rustfiber::{Context, Event, Scope};
@@ -52,10 +53,14 @@ fn all_may_spawn_at_the_same_time() {
                     many();
                     cx.join(|_| many(), |_| many());
                     cx.yield_now();
-                    many();
+                    // A plain thread, while the body spawns too.
+                    thread::scope(|threads| {
+                        threads.spawn(many);
+                        many();
+                    });
                 });
                 let each: usize = (0..EACH).map(|n| 1 + n % 3).sum();
-                assert_eq!(ended.load(Ordering::Relaxed), 4 * each);
+                assert_eq!(ended.load(Ordering::Relaxed), 5 * each);
             });
         }
     }

@@ -73,12 +73,13 @@ fn a_half_that_another_worker_takes_is_a_steal() {
     }
 }
 
-/// A 64th of what there is, besides the one that it needs.
+/// A 64th of what there is, besides the one that it needs. Each counts as stolen.
 #[test]
 fn a_worker_takes_few_jobs_along() {
     const JOBS: usize = 640;
     let _watchdog = watch();
     let jobs = system(2);
+    let mut most = 0;
     for _ in 0..300 {
         let before = jobs.stats().steals();
         let first = OnceLock::new();
@@ -94,7 +95,9 @@ fn a_worker_takes_few_jobs_along() {
         });
         let first = first.into_inner().unwrap();
         assert!((1..=1 + JOBS as u64 / 64).contains(&first), "{first}");
+        most = most.max(first);
     }
+    assert!(most > 1, "no job was taken along");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn another_worker_runs_the_jobs_of_a_held_one_oldest_first() {
     let _watchdog = watch();
     let jobs = system(2);
     for _ in 0..20 {
+        let steals = jobs.stats().steals();
         let order = Mutex::new(Vec::with_capacity(JOBS));
         let ran = || order.lock().unwrap().len();
         jobs.run(|cx| {
@@ -103,6 +104,7 @@ fn another_worker_runs_the_jobs_of_a_held_one_oldest_first() {
                 }
             });
         });
+        assert!(jobs.stats().steals() - steals >= JOBS as u64);
         let order = order.into_inner().unwrap();
         let out_of_turn = order.windows(2).filter(|two| two[0] > two[1]).count();
         assert!(out_of_turn < JOBS / 16, "{out_of_turn} of {JOBS}");

@@ -7,7 +7,7 @@
 //!
 //! Most children are spawned by the body, while others that have ended lower `pending` on other
 //! workers. So the body counts `CREDIT` children at a time, ahead of spawning them, and gives back what
-//! it has not used when it ends. What it has left is in `credit`, which is touched by the
+//! it has not used when it ends. What it has left is in `credit`, which is written by the
 //! fiber alone that the body runs on: other code on that fiber is what the body has called.
 
 use std::fmt;

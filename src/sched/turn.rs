@@ -4,9 +4,10 @@
 //! fibers that have yielded. Two rules keep that from starving anybody:
 //!
 //! - **Ticks.** After `WOKEN_BURST` woken fibers in a row, or as many as were ready at the
-//!   beginning of that row if that is more, something else comes once. Every `TICK`th own job (every
-//!   `COARSE_TICK`th, if they take long) is
-//!   instead the oldest one, one from outside, or another worker's.
+//!   beginning of that row if that is more, something else comes once: an own job, or if there is none, one
+//!   from outside, or another worker's. At each `TICK`th look for an own job the worker takes
+//!   instead the oldest one, one from outside, or another worker's. Rows of what takes long are
+//!   shorter, `COARSE` of it. Another worker's private job is taken once in `FORCE_NANOS`.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
 //!   those jobs, oldest first, takes one job from another worker, and then gives each of those
@@ -24,10 +25,10 @@ use crate::primitive::Moment;
 /// Woken fibers in a row before something else comes once. A guess.
 const WOKEN_BURST: usize = 64;
 /// Own jobs in a row before a look at the other end of the queues, unless they take long. A guess.
-const TICK: u32 = 61;
-/// The same if they take long. A guess.
-const COARSE_TICK: u32 = 4;
-/// Jobs that take so long on average, with all that comes between them, take long. A guess.
+const TICK: usize = 61;
+/// The length of either row if what is in it takes long. A guess.
+const COARSE: usize = 4;
+/// What takes so long on average, with all that comes in between, takes long. A guess.
 const COARSE_NANOS: usize = 10_000;
 /// The least time between two looks that take private jobs, by force. That costs some microseconds, and
 /// the other worker about as much. A guess.
@@ -39,11 +40,11 @@ const LONE_YIELDS: u32 = 32;
 /// Where a worker stands in its order.
 pub(super) struct Turn {
     /// Woken fibers that may go on before something else comes.
-    woken_left: Cell<usize>,
-    /// Own jobs of the row that are left, and of how many it is.
-    row_left: Cell<u32>,
-    row: Cell<u32>,
-    row_began: Cell<Moment>,
+    woken: Row,
+    /// How long the next row of them is at least.
+    burst: Cell<usize>,
+    /// Looks for own jobs.
+    own: Row,
     /// The ticks so far.
     ticks: Cell<u32>,
     last_force: Cell<Moment>,
@@ -60,14 +61,48 @@ pub(super) struct Turn {
     round_turns: Cell<usize>,
 }
 
+/// Things of one kind, one after the other, until something else comes.
+struct Row {
+    left: Cell<usize>,
+    /// Not zero.
+    len: Cell<usize>,
+    began: Cell<Moment>,
+}
+
+impl Row {
+    fn new(len: usize, now: Moment) -> Self {
+        Self {
+            left: Cell::new(len),
+            len: Cell::new(len),
+            began: Cell::new(now),
+        }
+    }
+
+    #[inline]
+    fn restart(&self, len: usize) {
+        self.len.set(len);
+        self.left.set(len);
+    }
+
+    /// The row is over, and the next one begins. Returns how long it shall be: `len`, or less if
+    /// what was in this one took long.
+    fn end(&self, now: Moment, len: usize) -> usize {
+        let took = now.nanos_since(self.began.replace(now));
+        if took / self.len.get() >= COARSE_NANOS {
+            COARSE
+        } else {
+            len
+        }
+    }
+}
+
 impl Turn {
     pub(super) fn new() -> Self {
         let now = Moment::now();
         Self {
-            woken_left: Cell::new(0),
-            row_left: Cell::new(TICK),
-            row: Cell::new(TICK),
-            row_began: Cell::new(now),
+            woken: Row::new(WOKEN_BURST, now),
+            burst: Cell::new(WOKEN_BURST),
+            own: Row::new(TICK, now),
             ticks: Cell::new(0),
             last_force: Cell::new(now),
             lone_yields: Cell::new(0),
@@ -79,20 +114,12 @@ impl Turn {
         }
     }
 
-    /// Begins the next row, shorter if the jobs of the last one took long.
-    fn begin_row(&self, now: Moment) {
-        let took = now.nanos_since(self.row_began.replace(now));
-        self.row.set(row_after(self.row.get(), took));
-        self.row_left.set(self.row.get());
-    }
-
     /// There is no own job. Whoever has none looks elsewhere anyway, unless fibers are woken all the
     /// time, so it is no reason to look more often that its own come seldom.
     #[inline]
     fn ran_dry(&self) {
-        if self.row.get() != TICK {
-            self.row.set(TICK);
-            self.row_left.set(TICK);
+        if self.own.len.get() != TICK {
+            self.own.restart(TICK);
         }
     }
 
@@ -104,15 +131,6 @@ impl Turn {
             self.last_force.set(now);
         }
         may
-    }
-}
-
-/// The length of the row after one of this length, which took so many nanoseconds.
-fn row_after(row: u32, took: usize) -> u32 {
-    if took / row as usize >= COARSE_NANOS {
-        COARSE_TICK
-    } else {
-        TICK
     }
 }
 
@@ -129,16 +147,39 @@ impl Worker {
     pub(super) fn next_at_hand(&self, can_start: bool) -> Option<Next> {
         self.remote().inbox.take_into(&self.ready);
         self.mind_timers();
-        if count_down(&self.turn.woken_left) {
+        let turn = &self.turn;
+        if count_down(&turn.woken.left) {
             if let Some(fiber) = self.ready.pop_front() {
                 return Some(Next::Fiber(fiber));
+            }
+        } else if !self.ready.is_empty() {
+            if let Some(job) = self.next_job_beside_woken(can_start) {
+                return Some(Next::Job(job));
             }
         }
         // All that are ready now go on before the next unwoken thing, so that nobody who yields
         // overtakes them twice.
-        self.turn.woken_left.set(WOKEN_BURST.max(self.ready.len()));
+        turn.woken.restart(turn.burst.get().max(self.ready.len()));
         self.next_unwoken(can_start)
             .or_else(|| self.ready.pop_front().map(Next::Fiber))
+    }
+
+    /// Ends a row of woken fibers. A job from outside or another worker's, if it would have to wait
+    /// for a tick although this worker has none of its own.
+    #[cold]
+    #[inline(never)]
+    fn next_job_beside_woken(&self, can_start: bool) -> Option<JobRef> {
+        let (turn, now) = (&self.turn, Moment::now());
+        turn.burst.set(turn.woken.end(now, WOKEN_BURST));
+        if !can_start || !self.deque.is_empty() || !self.yielded.is_empty() {
+            return None;
+        }
+        let job = self.shared.injector.pop().or_else(|| {
+            let may_force = turn.may_force(now);
+            may_force.then(|| self.steal_anyhow()).flatten()
+        })?;
+        turn.woken.restart(turn.burst.get().max(self.ready.len()));
+        Some(job)
     }
 
     #[inline]
@@ -170,8 +211,8 @@ impl Worker {
     /// Newest first, except on a tick.
     #[inline]
     fn next_own_job(&self) -> Option<JobRef> {
-        let left = self.turn.row_left.get() - 1;
-        self.turn.row_left.set(left);
+        let left = self.turn.own.left.get() - 1;
+        self.turn.own.left.set(left);
         if left == 0 {
             if let Some(job) = self.next_job_on_tick() {
                 return Some(job);
@@ -188,7 +229,7 @@ impl Worker {
     fn next_job_on_tick(&self) -> Option<JobRef> {
         let turn = &self.turn;
         let now = Moment::now();
-        turn.begin_row(now);
+        turn.own.restart(turn.own.end(now, TICK));
         turn.ticks.set(turn.ticks.get().wrapping_add(1));
         match turn.ticks.get() % 3 {
             0 => self.shared.injector.pop(),
@@ -266,15 +307,24 @@ impl Worker {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{COARSE_NANOS, COARSE_TICK, TICK, row_after};
+    use super::{COARSE, COARSE_NANOS, Moment, Row, TICK};
 
     #[test]
-    fn rows_of_long_jobs_are_short() {
-        for row in [TICK, COARSE_TICK] {
-            assert_eq!(row_after(row, 0), TICK);
-            assert_eq!(row_after(row, row as usize * COARSE_NANOS - 1), TICK);
-            assert_eq!(row_after(row, row as usize * COARSE_NANOS), COARSE_TICK);
-            assert_eq!(row_after(row, usize::MAX), COARSE_TICK);
-        }
+    fn rows_of_what_takes_long_are_short() {
+        let row = Row::new(TICK, Moment::now());
+        while Moment::now().nanos_since(row.began.get()) < TICK * COARSE_NANOS {}
+        let end = Moment::now();
+        row.restart(row.end(end, TICK));
+        assert_eq!((row.left.get(), row.len.get()), (COARSE, COARSE));
+        // No time has passed since.
+        row.restart(row.end(end, TICK));
+        assert_eq!((row.left.get(), row.len.get()), (TICK, TICK));
+    }
+
+    #[test]
+    fn it_is_the_average_that_counts() {
+        let row = Row::new(usize::MAX, Moment::now());
+        while Moment::now().nanos_since(row.began.get()) < COARSE * COARSE_NANOS {}
+        assert_eq!(row.end(Moment::now(), TICK), TICK);
     }
 }

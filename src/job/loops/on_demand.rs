@@ -51,12 +51,16 @@ fn is_likely_long(len: usize, long: usize) -> bool {
     len >= long / 2
 }
 
-/// Notes how long a loop took that has asked for help.
+/// Notes how long a loop took that has asked for help. One that was taken for long and was not is
+/// forgotten; a shorter one of the same code says nothing.
 #[cold]
 fn note_length(long_loops: &Recall, code: usize, len: usize, took: usize) {
     if took >= LONG_NANOS {
         long_loops.note(code, len);
-    } else {
+    } else if long_loops
+        .get(code)
+        .is_some_and(|long| is_likely_long(len, long))
+    {
         long_loops.forget(code);
     }
 }
@@ -134,7 +138,7 @@ mod tests {
     use super::{LONG_NANOS, Recall, is_likely_long, note_length};
 
     #[test]
-    fn only_the_last_loop_counts_and_only_if_it_was_long() {
+    fn only_the_last_long_loop_counts() {
         let recall = Recall::new();
         let code = 0x1000;
         note_length(&recall, code, 100, LONG_NANOS - 1);
@@ -143,12 +147,14 @@ mod tests {
         assert_eq!(recall.get(code), Some(100));
         note_length(&recall, code, 300, usize::MAX);
         assert_eq!(recall.get(code), Some(300));
-        note_length(&recall, code, 300, LONG_NANOS - 1);
+        note_length(&recall, code, 149, LONG_NANOS - 1);
+        assert_eq!(recall.get(code), Some(300));
+        note_length(&recall, code, 150, LONG_NANOS - 1);
         assert_eq!(recall.get(code), None);
     }
 
     #[test]
-    fn a_loop_of_less_than_half_the_length_is_another_one() {
+    fn a_much_shorter_loop_is_another_one() {
         assert!(is_likely_long(100, 100));
         assert!(is_likely_long(usize::MAX, 100));
         assert!(is_likely_long(50, 100));
