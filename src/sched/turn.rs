@@ -41,8 +41,6 @@ const LONE_YIELDS: u32 = 32;
 pub(super) struct Turn {
     /// Woken fibers that may go on before something else comes.
     woken: Row,
-    /// How long the next row of them is at least.
-    burst: Cell<usize>,
     /// Looks for own jobs.
     own: Row,
     /// The ticks so far.
@@ -64,7 +62,7 @@ pub(super) struct Turn {
 /// Things of one kind, one after the other, until something else comes.
 struct Row {
     left: Cell<usize>,
-    /// Not zero.
+    /// How long a row is now, at least.
     len: Cell<usize>,
     began: Cell<Moment>,
 }
@@ -78,21 +76,17 @@ impl Row {
         }
     }
 
-    #[inline]
-    fn restart(&self, len: usize) {
-        self.len.set(len);
-        self.left.set(len);
+    /// The row is over. The next one is of this length, or shorter if what was in this one took long.
+    fn end(&self, now: Moment, len: usize) {
+        let took = now.nanos_since(self.began.replace(now));
+        let took_long = took / self.len.get() >= COARSE_NANOS;
+        self.len.set(if took_long { COARSE } else { len });
     }
 
-    /// The row is over, and the next one begins. Returns how long it shall be: `len`, or less if
-    /// what was in this one took long.
-    fn end(&self, now: Moment, len: usize) -> usize {
-        let took = now.nanos_since(self.began.replace(now));
-        if took / self.len.get() >= COARSE_NANOS {
-            COARSE
-        } else {
-            len
-        }
+    /// Begins a row of the length that there is now, or of this one if that is more.
+    #[inline]
+    fn begin(&self, least: usize) {
+        self.left.set(self.len.get().max(least));
     }
 }
 
@@ -101,7 +95,6 @@ impl Turn {
         let now = Moment::now();
         Self {
             woken: Row::new(WOKEN_BURST, now),
-            burst: Cell::new(WOKEN_BURST),
             own: Row::new(TICK, now),
             ticks: Cell::new(0),
             last_force: Cell::new(now),
@@ -119,7 +112,8 @@ impl Turn {
     #[inline]
     fn ran_dry(&self) {
         if self.own.len.get() != TICK {
-            self.own.restart(TICK);
+            self.own.len.set(TICK);
+            self.own.begin(0);
         }
     }
 
@@ -159,7 +153,7 @@ impl Worker {
         }
         // All that are ready now go on before the next unwoken thing, so that nobody who yields
         // overtakes them twice.
-        turn.woken.restart(turn.burst.get().max(self.ready.len()));
+        turn.woken.begin(self.ready.len());
         self.next_unwoken(can_start)
             .or_else(|| self.ready.pop_front().map(Next::Fiber))
     }
@@ -170,7 +164,7 @@ impl Worker {
     #[inline(never)]
     fn next_job_beside_woken(&self, can_start: bool) -> Option<JobRef> {
         let (turn, now) = (&self.turn, Moment::now());
-        turn.burst.set(turn.woken.end(now, WOKEN_BURST));
+        turn.woken.end(now, WOKEN_BURST);
         if !can_start || !self.deque.is_empty() || !self.yielded.is_empty() {
             return None;
         }
@@ -178,7 +172,7 @@ impl Worker {
             let may_force = turn.may_force(now);
             may_force.then(|| self.steal_anyhow()).flatten()
         })?;
-        turn.woken.restart(turn.burst.get().max(self.ready.len()));
+        turn.woken.begin(self.ready.len());
         Some(job)
     }
 
@@ -229,7 +223,8 @@ impl Worker {
     fn next_job_on_tick(&self) -> Option<JobRef> {
         let turn = &self.turn;
         let now = Moment::now();
-        turn.own.restart(turn.own.end(now, TICK));
+        turn.own.end(now, TICK);
+        turn.own.begin(0);
         turn.ticks.set(turn.ticks.get().wrapping_add(1));
         match turn.ticks.get() % 3 {
             0 => self.shared.injector.pop(),
@@ -314,17 +309,20 @@ mod tests {
         let row = Row::new(TICK, Moment::now());
         while Moment::now().nanos_since(row.began.get()) < TICK * COARSE_NANOS {}
         let end = Moment::now();
-        row.restart(row.end(end, TICK));
+        row.end(end, TICK);
+        row.begin(0);
         assert_eq!((row.left.get(), row.len.get()), (COARSE, COARSE));
         // No time has passed since.
-        row.restart(row.end(end, TICK));
-        assert_eq!((row.left.get(), row.len.get()), (TICK, TICK));
+        row.end(end, TICK);
+        row.begin(TICK + 1);
+        assert_eq!((row.left.get(), row.len.get()), (TICK + 1, TICK));
     }
 
     #[test]
     fn it_is_the_average_that_counts() {
         let row = Row::new(usize::MAX, Moment::now());
         while Moment::now().nanos_since(row.began.get()) < COARSE * COARSE_NANOS {}
-        assert_eq!(row.end(Moment::now(), TICK), TICK);
+        row.end(Moment::now(), TICK);
+        assert_eq!(row.len.get(), TICK);
     }
 }
