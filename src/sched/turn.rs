@@ -6,8 +6,8 @@
 //! - **Ticks.** After `WOKEN_BURST` woken fibers in a row, or as many as were ready at the
 //!   beginning of that row if that is more, something else comes once: an own job, or if there is none, one
 //!   from outside, or another worker's. At each `TICK`th look for an own job the worker takes
-//!   instead the oldest one, one from outside, or another worker's. Rows of what takes long are
-//!   shorter, `COARSE` of it. Another worker's private job is taken once in `FORCE_NANOS`.
+//!   instead the oldest one, one from outside, or another worker's. A row of
+//!   what takes long has `COARSE` of it instead. Another worker's private job is taken once in `FORCE_NANOS`.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
 //!   those jobs, oldest first, takes one job from another worker, and then gives each of those
