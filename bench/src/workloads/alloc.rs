@@ -32,6 +32,8 @@ const fn row(name: &'static str) -> Row {
 
 /// In the run that counts once.
 const JOBS: usize = 5000;
+/// Until every thread has had its part, and more jobs were under way at once than are later.
+const WARM_UPS: usize = 20;
 
 /// As much as a closure and a result may hold without an allocation.
 type Payload = [u64; 8];
@@ -84,14 +86,16 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
 }
 
 /// What twice as many jobs allocate more than once as many, per job: what a run of them costs in
-/// any case falls out. The first run warms up.
+/// any case falls out. The first runs warm up.
 fn per_job(run: impl Fn(usize)) -> f64 {
     let count = |jobs| {
         let before = heap::allocations();
         run(jobs);
         heap::allocations() - before
     };
-    count(2 * JOBS);
+    for _ in 0..WARM_UPS {
+        count(2 * JOBS);
+    }
     let (once, twice) = (count(JOBS), count(2 * JOBS));
     twice.saturating_sub(once) as f64 / JOBS as f64
 }

@@ -26,40 +26,40 @@ pub(super) trait Body<E: Elements>: Sync {
     fn reduce(&self, left: Self::Output, right: Self::Output) -> Self::Output;
 }
 
-/// Folds the elements of a piece with a closure, and the results of pieces with another.
-pub(super) struct Fold<I, Z, F, R> {
+/// A body of closures, one for each of its methods.
+pub(super) struct Closures<I, Z, F, R> {
     init: I,
     identity: Z,
-    fold: F,
+    run: F,
     reduce: R,
 }
 
-impl<I, Z, F, R> Fold<I, Z, F, R> {
+impl<I, Z, F, R> Closures<I, Z, F, R> {
     /// The closures' parameters are named here, where the compiler reads them off.
     #[inline]
-    pub(super) fn new<S, A, X>(init: I, identity: Z, fold: F, reduce: R) -> Self
+    pub(super) fn new<S, A, E>(init: I, identity: Z, run: F, reduce: R) -> Self
     where
         I: Fn() -> S + Sync,
         Z: Fn() -> A + Sync,
-        F: Fn(&Context<'_>, &mut S, A, X) -> A + Sync,
+        F: Fn(&Context<'_>, &mut S, A, E) -> A + Sync,
         R: Fn(A, A) -> A + Sync,
     {
         Self {
             init,
             identity,
-            fold,
+            run,
             reduce,
         }
     }
 }
 
-impl<E, S, A, I, Z, F, R> Body<E> for Fold<I, Z, F, R>
+impl<E, S, A, I, Z, F, R> Body<E> for Closures<I, Z, F, R>
 where
     E: Elements,
     A: Send,
     I: Fn() -> S + Sync,
     Z: Fn() -> A + Sync,
-    F: Fn(&Context<'_>, &mut S, A, E::Item) -> A + Sync,
+    F: Fn(&Context<'_>, &mut S, A, E) -> A + Sync,
     R: Fn(A, A) -> A + Sync,
 {
     type State = S;
@@ -77,7 +77,7 @@ where
 
     #[inline]
     fn run(&self, cx: &Context<'_>, state: &mut S, so_far: A, elements: E) -> A {
-        elements.fold(so_far, |so_far, item| (self.fold)(cx, state, so_far, item))
+        (self.run)(cx, state, so_far, elements)
     }
 
     #[inline]

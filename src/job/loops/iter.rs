@@ -148,8 +148,23 @@ where
         self.through(WithIndex)
     }
 
-    /// Folds each piece from `identity()` with `f`, and reduces what the pieces give. All other
-    /// ends are this one.
+    /// Runs the loop: `f` adds what the pipe makes of some elements to what a piece has so far, and
+    /// what the pieces have is reduced to one. All ends come to this.
+    #[inline]
+    #[track_caller]
+    fn run<A: Send>(
+        self,
+        identity: impl Fn() -> A + Sync,
+        f: impl Fn(&Context<'_>, &P, A, E) -> A + Sync,
+        reduce: impl Fn(A, A) -> A + Sync,
+    ) -> A {
+        let pipe = self.pipe;
+        let f = |cx: &Context<'_>, (): &mut (), so_far, elements| f(cx, &pipe, so_far, elements);
+        let (cx, grain, elements) = (self.cx, self.grain, self.elements);
+        fold(cx, grain, elements, || (), identity, f, reduce)
+    }
+
+    /// Folds the items of each piece from `identity()`, and reduces what the pieces give.
     #[inline]
     #[track_caller]
     fn fold<A: Send>(
@@ -158,22 +173,15 @@ where
         f: impl Fn(&Context<'_>, A, P::Item) -> A + Sync,
         reduce: impl Fn(A, A) -> A + Sync,
     ) -> A {
-        let pipe = self.pipe;
-        let f = |cx: &Context<'_>, (): &mut (), so_far, (index, element)| match pipe
-            .pass(cx, index, element)
-        {
-            Some(item) => f(cx, so_far, item),
-            None => so_far,
+        let f = |cx: &Context<'_>, pipe: &P, so_far, elements: E| {
+            elements.fold(so_far, |so_far, (index, element)| {
+                match pipe.pass(cx, index, element) {
+                    Some(item) => f(cx, so_far, item),
+                    None => so_far,
+                }
+            })
         };
-        fold(
-            self.cx,
-            self.grain,
-            self.elements,
-            || (),
-            identity,
-            f,
-            reduce,
-        )
+        self.run(identity, f, reduce)
     }
 
     /// Calls `f` with each item, and returns when all have been dealt with.
@@ -391,11 +399,15 @@ where
     where
         P::Item: Send,
     {
-        let push = |_: &Context<'_>, mut so_far: Vec<P::Item>, item| {
-            so_far.push(item);
-            so_far
+        let push = |cx: &Context<'_>, pipe: &P, mut items: Vec<P::Item>, elements: E| {
+            elements.fold((), |(), (index, element)| {
+                if let Some(item) = pipe.pass(cx, index, element) {
+                    items.push(item);
+                }
+            });
+            items
         };
-        self.fold(Vec::new, push, |mut left, mut right| {
+        self.run(Vec::new, push, |mut left, mut right| {
             left.append(&mut right);
             left
         })

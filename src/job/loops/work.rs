@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::panic::Location;
 
-use super::body::{Body, Boxed, Fold};
+use super::body::{Body, Boxed, Closures};
 use super::elements::Elements;
 use super::on_demand;
 use super::tree;
@@ -145,8 +145,11 @@ pub(super) fn each<E: Elements, S>(
     init: impl Fn() -> S + Sync,
     f: impl Fn(&Context<'_>, &mut S, E::Item) + Sync,
 ) {
-    let f = |cx: &Context<'_>, state: &mut S, (), item| f(cx, state, item);
-    run(cx, grain, elements, &Fold::new(init, || (), f, |(), ()| ()));
+    let f = |cx: &Context<'_>, state: &mut S, (), elements: E| {
+        elements.fold((), |(), item| f(cx, state, item));
+    };
+    let body = Closures::new(init, || (), f, |(), ()| ());
+    run(cx, grain, elements, &body);
 }
 
 /// A loop that maps each element to a result, and reduces all results to one.
@@ -161,11 +164,14 @@ pub(super) fn map_reduce<E: Elements, S, R: Send>(
     map: impl Fn(&Context<'_>, &mut S, E::Item) -> R + Sync,
     reduce: impl Fn(R, R) -> R + Sync,
 ) -> R {
-    let map = |cx: &Context<'_>, state: &mut S, so_far, item| reduce(so_far, map(cx, state, item));
+    let map = |cx: &Context<'_>, state: &mut S, so_far, elements: E| {
+        elements.fold(so_far, |so_far, item| reduce(so_far, map(cx, state, item)))
+    };
     fold(cx, grain, elements, init, identity, map, &reduce)
 }
 
-/// A loop with a result: each piece folds its elements, and the pieces' results are reduced to one.
+/// A loop with a result: `f` adds those of some elements to what a piece has so far, and the pieces'
+/// results are reduced to one.
 #[inline]
 #[track_caller]
 pub(super) fn fold<E: Elements, S, R: Send>(
@@ -174,10 +180,10 @@ pub(super) fn fold<E: Elements, S, R: Send>(
     elements: E,
     init: impl Fn() -> S + Sync,
     identity: impl Fn() -> R + Sync,
-    fold: impl Fn(&Context<'_>, &mut S, R, E::Item) -> R + Sync,
+    f: impl Fn(&Context<'_>, &mut S, R, E) -> R + Sync,
     reduce: impl Fn(R, R) -> R + Sync,
 ) -> R {
-    let body = Fold::new(init, identity, fold, reduce);
+    let body = Closures::new(init, identity, f, reduce);
     if size_of::<R>() <= IN_PLACE {
         run(cx, grain, elements, &body)
     } else {
