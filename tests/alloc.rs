@@ -430,7 +430,8 @@ fn spawns(jobs: &JobSystem) {
 
 /// Slots that one worker takes and another frees come back. How many are under way at once depends
 /// on the workers' speed, so a new most may come at any time. It finds room in what is left of the
-/// last chunk, unless it is twice as many, of one of the three sizes that are used here.
+/// last chunk, unless it is twice as many; then there is a new chunk and a longer list of free
+/// slots, for one of the three sizes that are used here.
 fn spawns_on_two_workers(jobs: &JobSystem) {
     let (counter, scoped) = (Counter::new(), [const { AtomicUsize::new(0) }; 10]);
     let round = |cx: &Context<'_>| spawn_in_every_way(cx, &counter, &scoped);
@@ -438,7 +439,7 @@ fn spawns_on_two_workers(jobs: &JobSystem) {
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     jobs.run(|cx| (0..ROUNDS).for_each(|_| round(cx)));
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    assert!(allocations <= 3, "{allocations} in {ROUNDS} rounds");
+    assert!(allocations <= 2 * 3, "{allocations} in {ROUNDS} rounds");
 }
 
 /// What the other checks rely on.

@@ -7,6 +7,8 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{build, watch};
 use rustfiber::{Blocking, Context, Counter, Event, JobSystem};
@@ -350,14 +352,17 @@ fn go_on_until(cx: &Context<'_>, stop: Arc<AtomicBool>) {
 /// Two fibers that wake each other, on one worker, until they are stopped: what else there is to do
 /// has to come in between. `turns` counts how often one has gone on.
 struct Players {
+    turn: Duration,
     turns: AtomicUsize,
     stop: AtomicBool,
     balls: [Event; 2],
 }
 
 impl Players {
-    fn new() -> Arc<Self> {
+    /// Each turn takes so long, at least.
+    fn new(turn: Duration) -> Arc<Self> {
         Arc::new(Self {
+            turn,
             turns: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             balls: [Event::auto(), Event::auto()],
@@ -367,6 +372,8 @@ impl Players {
     fn play(&self, cx: &Context<'_>, me: usize) {
         while !self.stop.load(Ordering::Relaxed) {
             self.balls[me].wait(cx);
+            let begun = Instant::now();
+            while begun.elapsed() < self.turn {}
             self.turns.fetch_add(1, Ordering::Relaxed);
             self.balls[1 - me].set();
         }
@@ -400,7 +407,7 @@ impl Players {
 fn a_job_from_outside_starts_beside_fibers_that_wake_each_other() {
     let _watchdog = watch();
     let jobs = system(1);
-    let (players, ended) = (Players::new(), Counter::new());
+    let (players, ended) = (Players::new(Duration::ZERO), Counter::new());
     players.spawn(&jobs, &ended);
     let turns = players.turns_before(|| {
         let players = Arc::clone(&players);
@@ -411,4 +418,48 @@ fn a_job_from_outside_starts_beside_fibers_that_wake_each_other() {
     ended.wait(Blocking);
     // Two rows of 64, and what passes while the other thread spawns.
     assert!(turns < 1_000, "{turns}");
+}
+
+/// The other worker has jobs from outside at every moment, and fibers that wake each other, and
+/// none of its own.
+#[test]
+fn a_job_of_a_held_worker_starts_beside_woken_fibers_and_jobs_from_outside() {
+    const FLOOD: usize = 1_000;
+    let _watchdog = watch();
+    let jobs = system(2);
+    for turn in [0, 100].map(Duration::from_micros) {
+        let (players, ended, waiting) = (Players::new(turn), Counter::new(), Counter::new());
+        let most_turns = if turn.is_zero() { 10_000_000 } else { 20_000 };
+        let started = jobs.run(|cx| {
+            // This worker is held from here on, so the players get the other one.
+            players.spawn(&jobs, &ended);
+            while players.turns.load(Ordering::Relaxed) < 10 {
+                thread::yield_now();
+            }
+            thread::scope(|threads| {
+                threads.spawn(|| {
+                    while !players.stop.load(Ordering::Relaxed) {
+                        if (waiting.count() as usize) < FLOOD {
+                            jobs.job().counter(&waiting).spawn(|_| ());
+                        } else {
+                            thread::yield_now();
+                        }
+                    }
+                });
+                let begun = players.turns.load(Ordering::Relaxed);
+                let started = Arc::new(AtomicBool::new(false));
+                let starts = Arc::clone(&started);
+                cx.spawn(move |_| starts.store(true, Ordering::Relaxed));
+                let turns = || players.turns.load(Ordering::Relaxed) - begun;
+                while !started.load(Ordering::Relaxed) && turns() < most_turns {
+                    std::hint::spin_loop();
+                }
+                players.stop.store(true, Ordering::Relaxed);
+                started.load(Ordering::Relaxed)
+            })
+        });
+        ended.wait(Blocking);
+        waiting.wait(Blocking);
+        assert!(started, "not within {most_turns} turns of {turn:?}");
+    }
 }

@@ -28,7 +28,7 @@ const WOKEN_BURST: usize = 64;
 const TICK: usize = 61;
 /// The length of either row if what is in it takes long. A guess.
 const COARSE: usize = 4;
-/// What takes so long on average, with all that comes in between, takes long. A guess.
+/// What takes so long, with all that comes in between, takes long. A guess.
 const COARSE_NANOS: usize = 10_000;
 /// The least time between two looks that take private jobs, by force. That costs some microseconds, and
 /// the other worker about as much. A guess.
@@ -46,6 +46,8 @@ pub(super) struct Turn {
     /// The ticks so far.
     ticks: Cell<u32>,
     last_force: Cell<Moment>,
+    /// Where the last look beside woken fibers began.
+    outside_was_first: Cell<bool>,
     lone_yields: Cell<u32>,
     /// The deque's position at the beginning of the round: jobs below it belong to the round.
     round_end: Cell<isize>,
@@ -59,7 +61,8 @@ pub(super) struct Turn {
     round_turns: Cell<usize>,
 }
 
-/// Things of one kind, one after the other, until something else comes.
+/// Things of one kind, one after the other, until something else comes. Whether they take long is
+/// judged by the time since the end of the last row, whatever happened in it.
 struct Row {
     left: Cell<usize>,
     /// How long a row is now, at least.
@@ -98,6 +101,7 @@ impl Turn {
             own: Row::new(TICK, now),
             ticks: Cell::new(0),
             last_force: Cell::new(now),
+            outside_was_first: Cell::new(false),
             lone_yields: Cell::new(0),
             round_end: Cell::new(0),
             round_injected: Cell::new(0),
@@ -168,10 +172,16 @@ impl Worker {
         if !can_start || !self.deque.is_empty() || !self.yielded.is_empty() {
             return None;
         }
-        let job = self.shared.injector.pop().or_else(|| {
-            let may_force = turn.may_force(now);
-            may_force.then(|| self.steal_anyhow()).flatten()
-        })?;
+        let from_outside = || self.shared.injector.pop();
+        let by_force = || turn.may_force(now).then(|| self.steal_anyhow()).flatten();
+        // In turn, so that neither keeps the other waiting.
+        let outside_first = !turn.outside_was_first.get();
+        turn.outside_was_first.set(outside_first);
+        let job = if outside_first {
+            from_outside().or_else(by_force)
+        } else {
+            by_force().or_else(from_outside)
+        }?;
         turn.woken.begin(self.ready.len());
         Some(job)
     }
@@ -302,7 +312,7 @@ impl Worker {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{COARSE, COARSE_NANOS, Moment, Row, TICK};
+    use super::{COARSE, COARSE_NANOS, Moment, Row, TICK, Turn};
 
     #[test]
     fn rows_of_what_takes_long_are_short() {
@@ -319,7 +329,20 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_average_that_counts() {
+    fn who_has_no_job_begins_a_row_of_short_ones() {
+        let turn = Turn::new();
+        turn.own.len.set(COARSE);
+        turn.own.begin(0);
+        turn.ran_dry();
+        assert_eq!((turn.own.left.get(), turn.own.len.get()), (TICK, TICK));
+        // No row is begun twice, or no tick would ever come.
+        turn.own.left.set(1);
+        turn.ran_dry();
+        assert_eq!(turn.own.left.get(), 1);
+    }
+
+    #[test]
+    fn a_long_row_of_what_is_short_is_short() {
         let row = Row::new(usize::MAX, Moment::now());
         while Moment::now().nanos_since(row.began.get()) < COARSE * COARSE_NANOS {}
         row.end(Moment::now(), TICK);

@@ -70,6 +70,9 @@ impl<T> Filled<T> {
             self.end = right.end;
             self.len += right.len;
             forget(right);
+        } else {
+            // Now: if that panics, what is on the left is dropped, too.
+            drop(right);
         }
         self
     }

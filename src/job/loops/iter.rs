@@ -161,7 +161,10 @@ where
         let pipe = self.pipe;
         let f = |cx: &Context<'_>, (): &mut (), so_far, elements| f(cx, &pipe, so_far, elements);
         let (cx, grain, elements) = (self.cx, self.grain, self.elements);
-        fold(cx, grain, elements, || (), identity, f, reduce)
+        let all = fold(cx, grain, elements, || (), identity, f, reduce);
+        // Before the result is on its way: if that panics, the result is dropped.
+        drop(pipe);
+        all
     }
 
     /// Folds the items of each piece from `identity()`, and reduces what the pieces give.
@@ -339,8 +342,8 @@ where
     /// All items, in the order of the slice, in a collection of any kind.
     ///
     /// They are gathered in a `Vec` first, whose memory another `Vec` takes over; in their places at
-    /// once if nothing is filtered. A collection that takes no more of them after an error, as a `Result` does, ends no loop: all closures are
-    /// called.
+    /// once if nothing is filtered. A collection that takes no more of them after an error, as a
+    /// `Result` does, ends no loop: all closures are called.
     ///
     /// # Panics
     /// As [`Context::par_for`], for all closures of the iterator. Items that a panic has overtaken

@@ -34,6 +34,39 @@ fn neighbours_fill_a_vector() {
 }
 
 #[test]
+fn nothing_and_something_is_something() {
+    let (_items, places) = with_room(10);
+    let some = places
+        .none()
+        .and(fill(&places, 3..5, &0))
+        .and(places.none());
+    assert_eq!((some.first(), some.len), (3, 2));
+}
+
+/// Neither a panic between two pieces nor one of a destructor leaks the others' items.
+#[test]
+fn an_item_whose_drop_panics_leaks_no_other() {
+    #[derive(Clone)]
+    struct Bomb(bool, #[expect(dead_code, reason = "it is counted")] Rc<()>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 && !std::thread::panicking() {
+                std::panic::resume_unwind(Box::new("bomb"));
+            }
+        }
+    }
+    let (item, (_items, places)) = (Rc::new(()), with_room(10));
+    let left = fill(&places, 0..3, &Bomb(false, item.clone()));
+    let bombs = std::mem::ManuallyDrop::new(Bomb(true, item.clone()));
+    let right = fill(&places, 4..6, &*bombs);
+    assert_eq!(Rc::strong_count(&item), 1 + 3 + 1 + 2);
+    let both = std::panic::AssertUnwindSafe(|| drop(left.and(right)));
+    assert!(std::panic::catch_unwind(both).is_err());
+    // The item itself, and `bombs`, which is never dropped.
+    assert_eq!(Rc::strong_count(&item), 2);
+}
+
+#[test]
 fn what_no_vector_gets_is_dropped() {
     let (item, (items, places)) = (Rc::new(()), with_room(10));
     let left = fill(&places, 1..3, &item);
