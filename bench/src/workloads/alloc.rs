@@ -2,6 +2,7 @@
 //! with the counting allocator.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit};
 use crate::divide::{Divide, Step};
@@ -34,6 +35,8 @@ const fn row(name: &'static str) -> Row {
 const JOBS: usize = 5000;
 /// Until every thread has had its part, and more jobs were under way at once than are later.
 const WARM_UPS: usize = 20;
+/// A peer that takes longer has had its time.
+const WARMED_UP: Duration = Duration::from_millis(200);
 
 /// As much as a closure and a result may hold without an allocation.
 type Payload = [u64; 8];
@@ -93,8 +96,12 @@ fn per_job(run: impl Fn(usize)) -> f64 {
         run(jobs);
         heap::allocations() - before
     };
+    let start = Instant::now();
     for _ in 0..WARM_UPS {
         count(2 * JOBS);
+        if start.elapsed() >= WARMED_UP {
+            break;
+        }
     }
     let (once, twice) = (count(JOBS), count(2 * JOBS));
     twice.saturating_sub(once) as f64 / JOBS as f64
