@@ -12,7 +12,11 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     }], &[Ability::SpawnWait])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let times = if P::BLOCKS_THREADS { 1000 } else { 50_000 };
+    let times = if P::BLOCKS_THREADS {
+        1000
+    } else {
+        run.size.pick(50_000, 10_000)
+    };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, times, || {
         let sum = times * (times - 1) / 2;
