@@ -398,6 +398,22 @@ fn loops(jobs: &JobSystem) {
     });
 }
 
+/// Without a filter each item goes to its place at once: nothing is allocated but the vector.
+fn collects_in_place(jobs: &JobSystem) {
+    const LOOPS: usize = 100;
+    let items = vec![1_u32; 200];
+    jobs.run(|cx| {
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for _ in 0..LOOPS {
+            let items = cx.with_grain(10).par_iter(&items);
+            let doubled: Vec<_> = items.map(|_, item| item * 2).collect();
+            assert_eq!(doubled, [2; 200]);
+        }
+        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        assert_eq!(allocations, LOOPS, "as many as vectors");
+    });
+}
+
 /// What a job takes with it, or leaves: the largest that needs no memory of its own.
 type Large = [u64; 8];
 
@@ -476,5 +492,7 @@ fn jobs_allocate_nothing() {
     }
     joins_with_a_stolen_half(&counted_system(2));
     // With more workers, the halves that are stolen are those of joins.
-    loops(&counted_system(1));
+    let jobs = counted_system(1);
+    loops(&jobs);
+    collects_in_place(&jobs);
 }

@@ -12,6 +12,7 @@ mod panic;
 mod scope;
 mod stack_job;
 mod start;
+mod tally;
 mod then;
 
 pub use builder::{JobBuilder, SpawnError};

@@ -1,24 +1,18 @@
 //! Jobs that borrow from the job that waits for them.
 //!
-//! A scope counts its children in `pending`, the body included. Whoever lowers it to zero closes
-//! `done`; the scope's frame waits for that unless it was itself the last. A child touches the
-//! scope last by that close, or by the decrement if it was not the last child: the frame may be
-//! gone right after.
+//! A scope counts its children in a `Tally`. The last of all closes `done`; the scope's frame waits
+//! for that unless it was itself the last. A child touches the scope last by that close, or by
+//! counting itself off if it was not the last: the frame may be gone right after.
 //!
-//! Most children are spawned by the body, while others that have ended lower `pending` on other
-//! workers. So the body counts `CREDIT` children at a time, ahead of spawning them, and gives back what
-//! it has not used when it ends. What it has left is in `credit`, which is written by the
-//! fiber alone that the body runs on: other code on that fiber is what the body has called.
+//! The body is who runs on the scope's own fiber: other code there is what the body has called.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 
-use crossbeam_utils::CachePadded;
-
 use super::handle::Done;
-use crate::primitive::atomic::{AtomicUsize, Ordering};
+use super::tally::Tally;
 use crate::sched::{Context, JobFiber, JobRef, Panicked, Shared, Worker};
 use crate::unwind;
 use crate::wait::{Site, SpinLock, WaitList, Wake};
@@ -54,18 +48,12 @@ pub struct Scope<'scope, 'env: 'scope> {
     env: PhantomData<&'env mut &'env ()>,
 }
 
-/// Children that the body counts at a time. A guess.
-const CREDIT: usize = 64;
-
 pub(super) struct ScopeCore {
-    /// Children that have not ended, the body's unused credit, and one for the body. On a line of its
-    /// own: children lower it on all workers while the body spawns.
-    pending: CachePadded<AtomicUsize>,
+    tally: Tally,
     /// The system, which lives as long as the job whose frame this is.
     shared: NonNull<Shared>,
-    /// The fiber that the body runs on, and what it has counted ahead.
+    /// The fiber that the body runs on.
     fiber: NonNull<JobFiber>,
-    credit: AtomicUsize,
     done: WaitList,
     /// The first panic that nobody has joined.
     panic: SpinLock<Option<Panicked>>,
@@ -91,8 +79,7 @@ impl ScopeRef {
     /// Called once for each child, when it has ended; the caller touches the scope no more.
     pub(super) unsafe fn child_done(self) {
         let core = self.core();
-        // AcqRel: the last one passes on what all children did.
-        if core.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if core.tally.end_child() {
             core.done.close().0.deliver(Wake::Signalled);
         }
     }
@@ -114,32 +101,11 @@ impl ScopeCore {
     #[inline]
     pub(super) fn add_child(&self, worker: Option<&Worker>) -> ScopeRef {
         if worker.is_some_and(|worker| worker.runs(self.fiber)) {
-            self.use_credit();
+            self.tally.start_by_body();
         } else {
-            // Relaxed: the caller is in the scope, so the count is not zero.
-            self.pending.fetch_add(1, Ordering::Relaxed);
+            self.tally.start();
         }
         ScopeRef(NonNull::from(self))
-    }
-
-    /// Counts one more child of the body, on its fiber.
-    #[inline]
-    fn use_credit(&self) {
-        // Relaxed, here and below: the body's own; and as in `add_child`.
-        let mut credit = self.credit.load(Ordering::Relaxed);
-        if credit == 0 {
-            self.pending.fetch_add(CREDIT, Ordering::Relaxed);
-            credit = CREDIT;
-        }
-        self.credit.store(credit - 1, Ordering::Relaxed);
-    }
-
-    /// The body has ended, which counts for one; it gives back what it has counted ahead. Says whether
-    /// there are children that have not ended.
-    fn end_body(&self) -> bool {
-        let own = 1 + self.credit.load(Ordering::Relaxed);
-        // AcqRel: pairs with the decrements of the children that have ended.
-        self.pending.fetch_sub(own, Ordering::AcqRel) != own
     }
 
     /// Calls `f` with this thread's worker, if it is one of the scope's system.
@@ -200,10 +166,9 @@ impl Context<'_> {
         let site = Site::here(&"the jobs of a scope");
         let scope = Scope {
             core: ScopeCore {
-                pending: CachePadded::new(AtomicUsize::new(1 + CREDIT)),
+                tally: Tally::new(),
                 shared: NonNull::from(&**self.worker().shared()),
                 fiber: NonNull::from(self.fiber()),
-                credit: AtomicUsize::new(CREDIT),
                 done: WaitList::new(),
                 panic: SpinLock::new(None),
             },
@@ -212,7 +177,7 @@ impl Context<'_> {
         };
         let result = unwind::catch(|| f(&scope));
         let core = &scope.core;
-        if core.end_body() {
+        if core.tally.end_body() {
             self.wait(&Done(&core.done), site);
         }
         let panicked = core.panic.with(Option::take);
@@ -236,15 +201,8 @@ impl Context<'_> {
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed, and one after the other: as good as any other moment's.
-        let own = 1 + self.core.credit.load(Ordering::Relaxed);
-        let children = self
-            .core
-            .pending
-            .load(Ordering::Relaxed)
-            .saturating_sub(own);
         f.debug_struct("Scope")
-            .field("unfinished_jobs", &children)
+            .field("unfinished_jobs", &self.core.tally.unfinished())
             .finish_non_exhaustive()
     }
 }

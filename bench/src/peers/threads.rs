@@ -1,16 +1,15 @@
 //! Threads of the standard library, one per job: `thread::spawn` and `thread::scope`, and a
 //! condition variable for an event, as in its documentation.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Condvar, Mutex};
+mod events;
+
+use std::net::TcpListener;
+use std::sync::Mutex;
 use std::thread;
 
 use super::{Each, Peer, Setup, thread_talk};
 use crate::bench::Ability::{self, CoarseFork, Echo, Lock, Loop, PingPong, Run, SpawnWait};
 use crate::divide::{Divide, Step};
-use crate::workloads::echo::BUFFER;
-use crate::workloads::pingpong::Ball;
 
 pub struct Threads {
     workers: usize,
@@ -56,22 +55,7 @@ impl Peer for Threads {
     }
 
     fn pingpong(&self, trips: u64) -> u64 {
-        let (ping, pong, ball) = (Event::default(), Event::default(), Ball::default());
-        thread::scope(|s| {
-            s.spawn(|| {
-                for _ in 0..trips {
-                    ping.wait();
-                    ball.hit();
-                    pong.set();
-                }
-            });
-            for _ in 0..trips {
-                ping.set();
-                pong.wait();
-                ball.hit();
-            }
-        });
-        ball.hits()
+        events::pingpong(trips)
     }
 
     fn count_locked(&self, jobs: usize, each: u64) -> u64 {
@@ -81,25 +65,7 @@ impl Peer for Threads {
     }
 
     fn echo(&self, listener: TcpListener, connections: usize) -> u64 {
-        let threads = Vec::from_iter((0..connections).map(|_| {
-            let (stream, _) = listener.accept().expect("a client connects");
-            thread::spawn(move || serve(stream))
-        }));
-        let bytes = threads.into_iter().map(|thread| thread.join().expect("no panic"));
-        bytes.sum()
-    }
-}
-
-fn serve(mut stream: TcpStream) -> u64 {
-    let (mut buffer, mut bytes) = ([0; BUFFER], 0);
-    loop {
-        match stream.read(&mut buffer).expect("the client writes") {
-            0 => return bytes,
-            n => {
-                stream.write_all(&buffer[..n]).expect("the client reads");
-                bytes += n as u64;
-            }
-        }
+        events::echo(listener, connections)
     }
 }
 
@@ -113,23 +79,5 @@ fn solve<D: Divide>(problem: D) -> D::Out {
             });
             D::merge(carry, left, right)
         }
-    }
-}
-
-#[derive(Default)]
-struct Event {
-    is_set: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Event {
-    fn set(&self) {
-        *self.is_set.lock().unwrap() = true;
-        self.changed.notify_one();
-    }
-
-    fn wait(&self) {
-        let is_set = self.is_set.lock().unwrap();
-        *self.changed.wait_while(is_set, |is_set| !*is_set).unwrap() = false;
     }
 }
