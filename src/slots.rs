@@ -29,6 +29,8 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::primitive::{LINE, prefetch};
+
 /// Slots that move between a worker and the depot together, a power of two. A guess.
 const BATCH: usize = 64;
 
@@ -44,7 +46,6 @@ const MOST_BATCHES: usize = 256;
 const AHEAD: usize = 6;
 
 /// The sizes of slots: whole cache lines, so that two jobs never share one.
-const LINE: usize = 64;
 const SIZES: usize = 4;
 
 /// The size of a slot for `layout`, counted in lines from zero; `None` if it is too large for
@@ -61,19 +62,6 @@ const fn size_of_slot(layout: Layout) -> Option<usize> {
 
 const fn bytes_of_slot(size: usize) -> usize {
     (size + 1) * LINE
-}
-
-/// Asks for the memory of a slot that is written soon.
-#[inline(always)]
-fn prefetch(slot: *mut u8) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint, for any address; the processor has it on every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast_const().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = slot;
 }
 
 /// Free slots of one size that no worker has.

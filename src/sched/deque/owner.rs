@@ -6,11 +6,14 @@ use super::buffer::{Buffer, Slots};
 use super::{Bounds, Shared, Steal, Word, seq_cst_in_model};
 use crate::primitive::atomic::AtomicPtr;
 use crate::primitive::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use crate::primitive::{Arc, barrier};
+use crate::primitive::{Arc, barrier, prefetch};
 use crate::unwind::abort;
 
 /// Far from what positions and their halves can tell apart, on every platform.
 const MOST_SLOTS: usize = 1 << 28;
+
+/// A pop asks for the memory of the private element that is taken so many pops later. A guess.
+const AHEAD: isize = 8;
 
 /// What is left to do after a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,10 @@ impl<T: Word> Owner<T> {
         if !bounds.leaves_to_owner(newest) && newest.wrapping_sub(self.shared.top.load(Relaxed)) < 0
         {
             return None;
+        }
+        let later = newest.wrapping_sub(AHEAD);
+        if bounds.leaves_to_owner(later) {
+            prefetch(self.slot(later).load(Relaxed));
         }
         self.take_newest(newest, self.slot(newest).load(Relaxed))
     }
