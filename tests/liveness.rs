@@ -463,3 +463,61 @@ fn a_job_of_a_held_worker_starts_beside_woken_fibers_and_jobs_from_outside() {
         assert!(started, "not within {most_turns} turns of {turn:?}");
     }
 }
+
+/// Spawns a job from a plain thread; returns what it sets when it has started.
+fn spawn_from_outside(jobs: &JobSystem) -> Arc<AtomicBool> {
+    let started = Arc::new(AtomicBool::new(false));
+    let starts = Arc::clone(&started);
+    let spawn = || jobs.spawn(move |_| starts.store(true, Ordering::Relaxed));
+    thread::scope(|threads| drop(threads.spawn(spawn).join().unwrap()));
+    started
+}
+
+#[test]
+fn other_jobs_start_beside_one_that_sleeps_for_no_time() {
+    const MOST: usize = 10_000;
+    let _watchdog = watch();
+    let jobs = system(1);
+    jobs.run(|cx| {
+        for _ in 0..ROUNDS {
+            let outside = spawn_from_outside(&jobs);
+            let own = Arc::new(AtomicBool::new(false));
+            let starts = Arc::clone(&own);
+            cx.spawn(move |_| starts.store(true, Ordering::Relaxed));
+            let both = || own.load(Ordering::Relaxed) && outside.load(Ordering::Relaxed);
+            let sleeps = (0..MOST).take_while(|_| {
+                cx.sleep(Duration::ZERO);
+                !both()
+            });
+            let sleeps = sleeps.count();
+            assert!(sleeps < MOST, "{sleeps} sleeps");
+        }
+    });
+}
+
+/// Each round starts the job's own one first, and is cut off by the limit then.
+#[test]
+fn a_job_from_outside_starts_at_the_limit_beside_own_ones() {
+    const MOST: usize = 1_000;
+    let _watchdog = watch();
+    let jobs = build(JobSystem::builder().workers(1).max_fibers(2));
+    jobs.run(|cx| {
+        for _ in 0..ROUNDS {
+            let outside = spawn_from_outside(&jobs);
+            let rounds = (0..MOST).take_while(|_| {
+                let go = Arc::new(Event::auto());
+                let waits = Arc::clone(&go);
+                let child = cx.spawn(move |cx| {
+                    waits.wait(cx);
+                    cx.sleep(Duration::from_micros(20));
+                });
+                cx.yield_now();
+                go.set();
+                child.join(cx).unwrap();
+                !outside.load(Ordering::Relaxed)
+            });
+            let rounds = rounds.count();
+            assert!(rounds < MOST, "{rounds} rounds");
+        }
+    });
+}

@@ -1,7 +1,7 @@
 //! Jobs that borrow from the job that waits for them.
 //!
-//! A scope counts its children in a `Tally`. The last of all closes `done`; the scope's frame waits
-//! for that unless it was itself the last. A child touches the scope last by that close, or by
+//! A scope counts its children in a `Tally`. A child that is the last of all closes `done`; the scope's
+//! frame waits for that, unless the body was the last. A child touches the scope last by that close, or by
 //! counting itself off if it was not the last: the frame may be gone right after.
 //!
 //! The body is who runs on the scope's own fiber: other code there is what the body has called.

@@ -6,8 +6,9 @@
 //! time, ahead of starting them, and gives back what it has not used when it ends.
 //!
 //! - `pending` is the number of children that have not ended, and the body's unused credit, and one
-//!   for the body until it ends. Anybody raises or lowers it who starts or ends.
-//! - `credit` is what the body has left. It is written by the body's own fiber alone.
+//!   for the body until it ends. Whoever starts a child raises it, but for the body with credit, and
+//!   whoever ends lowers it.
+//! - `credit` is what the body has left, or `ENDED`. It is written by the body's own fiber alone.
 //!
 //! 1. *`pending` reaches zero once, and is never raised from zero.* Whoever starts a child is the
 //!    body, or a child that has not ended, or somebody whom one of these waits for; so one at least
@@ -27,6 +28,9 @@ use crate::primitive::atomic::{AtomicUsize, Ordering};
 
 /// Children that the body counts at a time. A guess; in a model one is ahead.
 const CREDIT: usize = if cfg!(loom) { 2 } else { 64 };
+
+/// With the body's own one it makes nothing.
+const ENDED: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -74,15 +78,18 @@ impl Tally {
     /// The body has ended, on its own fiber. Says whether there are children that have not.
     #[must_use]
     pub(super) fn end_body(&self) -> bool {
+        // Relaxed, for both: only this fiber writes it.
         let own = 1 + self.credit.load(Ordering::Relaxed);
+        self.credit.store(ENDED, Ordering::Relaxed);
         // AcqRel: by 3.
         self.pending.fetch_sub(own, Ordering::AcqRel) != own
     }
 
-    /// Children that have not ended, at some moment or other while the body runs.
+    /// About so many children have not ended: what the body does between the two looks is seen by
+    /// one of them, and may be `CREDIT` too many or too few.
     pub(super) fn unfinished(&self) -> usize {
-        // Relaxed, and one after the other: as good as any other moment's.
-        let own = 1 + self.credit.load(Ordering::Relaxed);
+        // Relaxed: nobody relies on it.
+        let own = self.credit.load(Ordering::Relaxed).wrapping_add(1);
         self.pending.load(Ordering::Relaxed).saturating_sub(own)
     }
 }

@@ -7,7 +7,8 @@
 //!   beginning of that row if that is more, something else comes once: an own job, or if there is none, one
 //!   from outside, or another worker's. At each `TICK`th look for an own job the worker takes
 //!   instead the oldest one, one from outside, or another worker's. A row of
-//!   what takes long has `COARSE` of it instead. Another worker's private job is taken once in `FORCE_NANOS`.
+//!   what takes long has `COARSE` of it instead. A fiber that stops to wait, and need not, counts as woken.
+//!   A look at others that also finds private jobs comes once in `FORCE_NANOS` at most.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
 //!   those jobs, oldest first, takes one job from another worker, and then gives each of those
@@ -18,6 +19,7 @@
 use std::cell::Cell;
 
 use super::deque::Steal;
+use super::fiber::ReadyFiber;
 use super::task::JobRef;
 use super::worker::{Next, Worker};
 use crate::primitive::Moment;
@@ -186,10 +188,25 @@ impl Worker {
         Some(job)
     }
 
+    /// A fiber that stopped to wait, and need not: it goes on at once, unless that is the end of a row;
+    /// then it stands in line with those that have been woken.
+    #[inline]
+    pub(super) fn in_row(&self, fiber: ReadyFiber) -> Option<ReadyFiber> {
+        if count_down(&self.turn.woken.left) {
+            return Some(fiber);
+        }
+        self.ready.push_back(fiber);
+        None
+    }
+
     #[inline]
     fn next_unwoken(&self, can_start: bool) -> Option<Next> {
         if self.yielded.is_empty() {
-            self.turn.round_turns.set(0);
+            // A round that has jobs left goes on later: at the limit of fibers each would start one
+            // of its own, be cut off, and never come to those from outside.
+            if !self.turn.round_has_jobs.get() {
+                self.turn.round_turns.set(0);
+            }
             return if can_start {
                 self.next_own_job().map(Next::Job)
             } else {

@@ -188,10 +188,11 @@ impl Worker {
                     self.remote().stats.waits.bump();
                     self.set_burden_down();
                     // SAFETY: the waiter is this fiber's, which has just stopped here.
-                    unsafe {
+                    let need_not_wait = unsafe {
                         self.begin_wait(fiber.fiber(), waiter.as_ref().site());
                         FiberWaiter::publish(fiber, waiter)
-                    }
+                    };
+                    need_not_wait.and_then(|fiber| self.in_row(fiber))
                 }
                 Resumed::Stopped(fiber, Request::Idle(other)) => {
                     self.set_burden_down();

@@ -30,6 +30,7 @@ mod plain {
             let tally = Tally::new();
             (0..children).for_each(|_| tally.start_by_body());
             assert!(tally.end_body());
+            assert_eq!(tally.unfinished(), children);
             assert!((1..children).all(|_| !tally.end_child()));
             assert!(tally.end_child());
         }
@@ -52,7 +53,7 @@ mod model {
     use crate::primitive::{Arc, thread};
     use crate::wait::testing::{Evidence, explore};
 
-    /// A scope: its tally, what each child writes, and who has found itself to be the last.
+    /// A scope: its tally, what the body and each child write, and who has found itself to be the last.
     struct Frame {
         tally: Tally,
         written: Vec<Evidence>,
@@ -63,7 +64,7 @@ mod model {
         fn new(children: usize) -> Arc<Self> {
             Arc::new(Self {
                 tally: Tally::new(),
-                written: Vec::from_iter((0..children).map(|_| Evidence::new())),
+                written: Vec::from_iter((0..children + 1).map(|_| Evidence::new())),
                 last: AtomicUsize::new(0),
             })
         }
@@ -76,6 +77,7 @@ mod model {
         }
 
         fn end_body(&self) {
+            self.written.last().unwrap().add(1);
             if !self.tally.end_body() {
                 self.go_on();
             }
@@ -83,7 +85,7 @@ mod model {
 
         /// What the frame does when it goes on: everything is over, and seen.
         fn go_on(&self) {
-            assert!(self.written.iter().all(|child| child.read() == 1));
+            assert!(self.written.iter().all(|part| part.read() == 1));
             let before = self.last.fetch_add(1, Ordering::Relaxed);
             assert_eq!(before, 0, "two were the last");
         }
