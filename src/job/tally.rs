@@ -53,6 +53,7 @@ impl Tally {
     pub(super) fn start_by_body(&self) {
         // Relaxed, for both: only this fiber writes it. And by 1, nobody is at zero.
         let mut credit = self.credit.load(Ordering::Relaxed);
+        debug_assert_ne!(credit, ENDED);
         if credit == 0 {
             self.pending.fetch_add(CREDIT, Ordering::Relaxed);
             credit = CREDIT;
