@@ -3,8 +3,8 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,63 @@ fn a_job_of_a_held_worker_starts_although_the_other_always_has_some() {
                 std::thread::yield_now();
             }
         });
+    }
+}
+
+/// One held worker has a single job that nobody can see, and another very many that anybody can
+/// take.
+#[test]
+fn a_private_job_of_a_held_worker_starts_although_there_are_many_public_ones() {
+    const MANY: usize = 100_000;
+    let _watchdog = watch();
+    let jobs = system(3);
+    for _ in 0..20 {
+        let all_held = Barrier::new(3);
+        let (started, before) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let hold = || {
+            while !started.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+        };
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                s.spawn(|cx| {
+                    all_held.wait();
+                    cx.scope(|s| {
+                        s.spawn(|_| started.store(true, Ordering::Relaxed));
+                        all_held.wait();
+                        hold();
+                    });
+                });
+                s.spawn(|cx| {
+                    all_held.wait();
+                    cx.scope(|s| {
+                        for _ in 0..MANY {
+                            s.spawn(|_| take_a_while_until(&started, &before));
+                        }
+                        all_held.wait();
+                        hold();
+                    });
+                });
+                s.spawn(|_| {
+                    all_held.wait();
+                    all_held.wait();
+                });
+            });
+        });
+        let before = before.into_inner();
+        assert!(before < MANY / 4, "{before} of {MANY} jobs came before");
+    }
+}
+
+/// So long that looks at other workers come in between.
+fn take_a_while_until(stop: &AtomicBool, count: &AtomicUsize) {
+    let begun = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        if begun.elapsed() >= Duration::from_micros(10) {
+            count.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
     }
 }
 

@@ -244,13 +244,23 @@ impl Worker {
         migrate::fiber_from_elsewhere(self).map(Next::Fiber)
     }
 
-    /// Takes the oldest job of another worker, also one that is private.
+    /// Takes the oldest job of another worker, also one that is private: of the first that has any,
+    /// or private jobs would wait as long as there are public ones anywhere.
     pub(super) fn steal_anyhow(&self) -> Option<JobRef> {
+        let job = self
+            .others()
+            .find_map(|victim| self.steal_by_force(victim))?;
+        self.pass_on();
+        Some(job)
+    }
+
+    fn steal_by_force(&self, victim: usize) -> Option<JobRef> {
+        let stealer = &self.shared.remotes[victim].stealer;
         loop {
-            if let Some(job) = self.steal() {
+            if let Some(job) = self.steal_from(victim, |_| false) {
                 return Some(job);
             }
-            if !self.force_others() {
+            if stealer.is_empty() || !stealer.force() {
                 return None;
             }
         }
@@ -328,24 +338,27 @@ impl Worker {
         trace::stole(self.index, victim, job);
     }
 
-    /// The oldest public job of another worker, and whose it was. A lost race is tried again. What
-    /// comes next is `pass_on`.
+    /// The oldest public job of another worker, and whose it was. What comes next is `pass_on`.
     fn steal_from_somebody(&self) -> Option<(usize, JobRef)> {
-        let remotes = &self.shared.remotes;
-        for victim in self.others() {
+        self.others().find_map(|victim| {
             let is_young = |top| self.eyed.replace(Some((victim, top))) != Some((victim, top));
-            loop {
-                match remotes[victim].stealer.steal_unless(is_young) {
-                    Steal::Success(job) => {
-                        self.note_steal(victim, &job);
-                        return Some((victim, job));
-                    }
-                    Steal::Empty => break,
-                    Steal::Retry => {}
+            Some((victim, self.steal_from(victim, is_young)?))
+        })
+    }
+
+    /// The oldest public job of this worker. A lost race is tried again.
+    #[inline]
+    fn steal_from(&self, victim: usize, is_young: impl Fn(isize) -> bool) -> Option<JobRef> {
+        loop {
+            match self.shared.remotes[victim].stealer.steal_unless(&is_young) {
+                Steal::Success(job) => {
+                    self.note_steal(victim, &job);
+                    return Some(job);
                 }
+                Steal::Empty => return None,
+                Steal::Retry => {}
             }
         }
-        None
     }
 
     /// S4: whether there is anything that this worker could do.
