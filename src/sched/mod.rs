@@ -21,6 +21,7 @@ mod search;
 mod shared;
 mod shelf;
 mod stats;
+mod steal;
 mod task;
 mod timers;
 mod trace;
