@@ -35,8 +35,9 @@ const fn row(name: &'static str) -> Row {
 const JOBS: usize = 5000;
 /// Until every thread has had its part, and more jobs were under way at once than are later.
 const WARM_UPS: usize = 20;
-/// A peer that takes longer has had its time.
-const WARMED_UP: Duration = Duration::from_millis(200);
+/// In milliseconds: a peer that takes longer has had its time.
+const WARMED_UP: u64 = 200;
+const QUICKLY_WARMED_UP: u64 = 50;
 
 /// As much as a closure and a result may hold without an allocation.
 type Payload = [u64; 8];
@@ -52,33 +53,34 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let job = move || {
         black_box(load);
     };
+    let warm_up = Duration::from_millis(run.size.pick(WARMED_UP, QUICKLY_WARMED_UP));
     let mut rows = Vec::new();
     if can(Ability::Spawn) {
-        let spawn = per_job(|jobs| peer.spawn_many(jobs, job));
+        let spawn = per_job(warm_up, |jobs| peer.spawn_many(jobs, job));
         rows.push(("alloc_spawn", spawn));
     }
     if can(Ability::Fork) {
-        let join = per_job(|jobs| {
+        let join = per_job(warm_up, |jobs| {
             peer.fork(Halves { jobs, load });
         });
         rows.push(("alloc_join", join));
     }
     if can(Ability::Scope) {
         const CHILDREN: usize = 4;
-        let scope = per_job(|jobs| {
+        let scope = per_job(warm_up, |jobs| {
             peer.scopes(jobs / CHILDREN, CHILDREN, move || black_box(load));
         });
         rows.push(("alloc_scope", scope));
     }
     if can(Ability::PingPong) {
-        let wait = per_job(|trips| {
+        let wait = per_job(warm_up, |trips| {
             peer.pingpong(trips as u64);
         });
         rows.push(("alloc_wait", wait));
     }
     if can(Ability::Yield) {
         const TWO: usize = 2;
-        let turn = per_job(|yields| {
+        let turn = per_job(warm_up, |yields| {
             peer.yields(TWO, yields / TWO);
         });
         rows.push(("alloc_yield", turn));
@@ -89,8 +91,8 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
 }
 
 /// What twice as many jobs allocate more than once as many, per job: what a run of them costs in
-/// any case falls out. The first runs warm up.
-fn per_job(run: impl Fn(usize)) -> f64 {
+/// any case falls out. The first runs warm up, for so long at most.
+fn per_job(warm_up: Duration, run: impl Fn(usize)) -> f64 {
     let count = |jobs| {
         let before = heap::allocations();
         run(jobs);
@@ -99,7 +101,7 @@ fn per_job(run: impl Fn(usize)) -> f64 {
     let start = Instant::now();
     for _ in 0..WARM_UPS {
         count(2 * JOBS);
-        if start.elapsed() >= WARMED_UP {
+        if start.elapsed() >= warm_up {
             break;
         }
     }
