@@ -62,7 +62,7 @@ impl Plan {
             groups,
             size,
             rounds,
-            target_ms: size.pick(300, 30),
+            target_ms: size.pick(300, 20),
         }
     }
 }

@@ -31,13 +31,16 @@ const fn row(name: &'static str) -> Row {
     }
 }
 
-/// In the run that counts once.
-const JOBS: usize = 5000;
 /// Until every thread has had its part, and more jobs were under way at once than are later.
 const WARM_UPS: usize = 20;
-/// In milliseconds: a peer that takes longer has had its time.
-const WARMED_UP: u64 = 200;
-const QUICKLY_WARMED_UP: u64 = 50;
+
+/// What a row is measured by.
+struct Effort {
+    /// In the run that counts once.
+    jobs: usize,
+    /// A peer that takes longer to warm up has had its time.
+    warm_up: Duration,
+}
 
 /// As much as a closure and a result may hold without an allocation.
 type Payload = [u64; 8];
@@ -53,34 +56,37 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let job = move || {
         black_box(load);
     };
-    let warm_up = Duration::from_millis(run.size.pick(WARMED_UP, QUICKLY_WARMED_UP));
+    let effort = Effort {
+        jobs: run.size.pick(5000, 1000),
+        warm_up: Duration::from_millis(run.size.pick(200, 50)),
+    };
     let mut rows = Vec::new();
     if can(Ability::Spawn) {
-        let spawn = per_job(warm_up, |jobs| peer.spawn_many(jobs, job));
+        let spawn = effort.per_job(|jobs| peer.spawn_many(jobs, job));
         rows.push(("alloc_spawn", spawn));
     }
     if can(Ability::Fork) {
-        let join = per_job(warm_up, |jobs| {
+        let join = effort.per_job(|jobs| {
             peer.fork(Halves { jobs, load });
         });
         rows.push(("alloc_join", join));
     }
     if can(Ability::Scope) {
         const CHILDREN: usize = 4;
-        let scope = per_job(warm_up, |jobs| {
+        let scope = effort.per_job(|jobs| {
             peer.scopes(jobs / CHILDREN, CHILDREN, move || black_box(load));
         });
         rows.push(("alloc_scope", scope));
     }
     if can(Ability::PingPong) {
-        let wait = per_job(warm_up, |trips| {
+        let wait = effort.per_job(|trips| {
             peer.pingpong(trips as u64);
         });
         rows.push(("alloc_wait", wait));
     }
     if can(Ability::Yield) {
         const TWO: usize = 2;
-        let turn = per_job(warm_up, |yields| {
+        let turn = effort.per_job(|yields| {
             peer.yields(TWO, yields / TWO);
         });
         rows.push(("alloc_yield", turn));
@@ -90,23 +96,25 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     Ok(rows)
 }
 
-/// What twice as many jobs allocate more than once as many, per job: what a run of them costs in
-/// any case falls out. The first runs warm up, for so long at most.
-fn per_job(warm_up: Duration, run: impl Fn(usize)) -> f64 {
-    let count = |jobs| {
-        let before = heap::allocations();
-        run(jobs);
-        heap::allocations() - before
-    };
-    let start = Instant::now();
-    for _ in 0..WARM_UPS {
-        count(2 * JOBS);
-        if start.elapsed() >= warm_up {
-            break;
+impl Effort {
+    /// What twice as many jobs allocate more than once as many, per job: what a run of them costs
+    /// in any case falls out. The first runs warm up.
+    fn per_job(&self, run: impl Fn(usize)) -> f64 {
+        let count = |jobs| {
+            let before = heap::allocations();
+            run(jobs);
+            heap::allocations() - before
+        };
+        let start = Instant::now();
+        for _ in 0..WARM_UPS {
+            count(2 * self.jobs);
+            if start.elapsed() >= self.warm_up {
+                break;
+            }
         }
+        let (once, twice) = (count(self.jobs), count(2 * self.jobs));
+        twice.saturating_sub(once) as f64 / self.jobs as f64
     }
-    let (once, twice) = (count(JOBS), count(2 * JOBS));
-    twice.saturating_sub(once) as f64 / JOBS as f64
 }
 
 /// So many joins, in two halves of about the same size.

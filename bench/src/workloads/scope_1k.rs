@@ -16,7 +16,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
 const JOBS: usize = 1000;
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let scopes = run.size.pick(1000, 100);
+    let scopes = run.size.pick(1000, 20);
     let peer = P::start(Setup::of(run));
     waits_for_all(&peer)?;
     let time = repeat(run.target, (scopes * JOBS) as u64, || {

@@ -16,7 +16,7 @@ pub const BENCHES: &[Bench] = &[Bench::new(
 pub const FAN_OUT: u64 = 10;
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let leaves: u64 = run.size.pick(1_000_000, 100_000);
+    let leaves: u64 = run.size.pick(1_000_000, 10_000);
     let (mut jobs, mut row) = (0, leaves);
     while row > 0 {
         jobs += row;

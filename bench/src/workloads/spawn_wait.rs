@@ -15,7 +15,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let times = if P::BLOCKS_THREADS {
         1000
     } else {
-        run.size.pick(50_000, 10_000)
+        run.size.pick(50_000, 5000)
     };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, times, || {
