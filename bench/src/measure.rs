@@ -2,23 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-/// Nanoseconds per unit: calls `once`, which does `units` units of work and waits for them, until
-/// `target` is filled; and once before that, to warm up. Stops at the first wrong result.
-pub fn repeat(
-    target: Duration,
-    units: u64,
-    mut once: impl FnMut() -> Result<(), String>,
-) -> Result<f64, String> {
+/// Does some work and waits for it, and says so if the result is wrong. By reference, so that each
+/// bench of each peer does not have a loop of its own: one call for thousands of units costs nothing.
+type Once<'a> = &'a mut dyn FnMut() -> Result<(), String>;
+
+/// Nanoseconds per unit: calls `once`, which does `units` units of work, until `target` is filled; and
+/// once before that, to warm up. Stops at the first wrong result.
+pub fn repeat(target: Duration, units: u64, once: Once<'_>) -> Result<f64, String> {
     once()?;
     repeat_warm(target, units, once)
 }
 
 /// The same for what is warm already.
-pub fn repeat_warm(
-    target: Duration,
-    units: u64,
-    mut once: impl FnMut() -> Result<(), String>,
-) -> Result<f64, String> {
+pub fn repeat_warm(target: Duration, units: u64, once: Once<'_>) -> Result<f64, String> {
     let start = Instant::now();
     let mut done = 0;
     loop {

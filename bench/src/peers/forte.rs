@@ -39,8 +39,8 @@ impl Peer for Forte {
         POOL.with_worker(|worker| recursion::solve(worker, problem))
     }
 
-    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        POOL.block_on(POOL.spawn(async { job() }))
+    fn run(&self, n: u64) -> u64 {
+        POOL.block_on(POOL.spawn(async move { n }))
     }
 
     fn for_each<T: Send>(&self, times: usize, items: &mut [T], chunk: usize, each: impl Each<T>) {

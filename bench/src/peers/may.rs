@@ -21,6 +21,11 @@ use crate::workloads::distraction::{LongJob, Scene};
 
 pub struct May;
 
+/// Runs a coroutine, and waits for it.
+fn go_and_join<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'static) -> R {
+    go!(job).join().expect("no panic")
+}
+
 impl Peer for May {
     const NAME: &'static str = "may";
     const CAN: &'static [Ability] = &[
@@ -32,12 +37,12 @@ impl Peer for May {
         Self
     }
 
-    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        go!(job).join().expect("no panic")
+    fn run(&self, n: u64) -> u64 {
+        go_and_join(move || n)
     }
 
     fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {
-        self.run(move || {
+        go_and_join(move || {
             let handles = Vec::from_iter((0..jobs).map(|_| go!(job)));
             for handle in handles {
                 handle.join().expect("no panic");
@@ -56,8 +61,8 @@ impl Peer for May {
     }
 
     fn spawn_wait(&self, times: u64) -> u64 {
-        let child = |n| go!(move || n).join().expect("no panic");
-        self.run(move || (0..times).map(child).sum())
+        let child = |n| go_and_join(move || n);
+        go_and_join(move || (0..times).map(child).sum())
     }
 
     fn yields(&self, jobs: usize, each: usize) -> usize {
@@ -92,7 +97,7 @@ impl Peer for May {
 
     fn wait_for_children(&self, scene: &Arc<Scene>) {
         let scene = Arc::clone(scene);
-        self.run(move || {
+        go_and_join(move || {
             for _ in 0..scene.samples() {
                 let child = Arc::clone(&scene);
                 let child = go!(move || child.child());

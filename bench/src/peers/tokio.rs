@@ -42,8 +42,8 @@ impl Peer for Tokio {
         Self(builder.build().expect("a runtime starts"))
     }
 
-    fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
-        self.on_a_worker(async { job() })
+    fn run(&self, n: u64) -> u64 {
+        self.on_a_worker(async move { n })
     }
 
     fn spawn_many(&self, jobs: usize, job: impl Fn() + Copy + Send + Sync + 'static) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit};
 use crate::divide::{Divide, Step};
 use crate::heap;
-use crate::peers::{Peer, Setup};
+use crate::peers::{Peer, Setup, can};
 
 pub const BENCHES: &[Bench] = &[Bench {
     is_work: false,
@@ -51,7 +51,6 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         return Err("the allocator of this binary does not count".to_owned());
     }
     let peer = P::start(Setup::of(run));
-    let can = |ability| P::CAN.contains(&ability);
     let load: Payload = black_box([1; 8]);
     let job = move || {
         black_box(load);
@@ -61,30 +60,30 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         warm_up: Duration::from_millis(run.size.pick(200, 50)),
     };
     let mut rows = Vec::new();
-    if can(Ability::Spawn) {
+    if const { can::<P>(&[Ability::Spawn]) } {
         let spawn = effort.per_job(|jobs| peer.spawn_many(jobs, job));
         rows.push(("alloc_spawn", spawn));
     }
-    if can(Ability::Fork) {
+    if const { can::<P>(&[Ability::Fork]) } {
         let join = effort.per_job(|jobs| {
             peer.fork(Halves { jobs, load });
         });
         rows.push(("alloc_join", join));
     }
-    if can(Ability::Scope) {
+    if const { can::<P>(&[Ability::Scope]) } {
         const CHILDREN: usize = 4;
         let scope = effort.per_job(|jobs| {
             peer.scopes(jobs / CHILDREN, CHILDREN, move || black_box(load));
         });
         rows.push(("alloc_scope", scope));
     }
-    if can(Ability::PingPong) {
+    if const { can::<P>(&[Ability::PingPong]) } {
         let wait = effort.per_job(|trips| {
             peer.pingpong(trips as u64);
         });
         rows.push(("alloc_wait", wait));
     }
-    if can(Ability::Yield) {
+    if const { can::<P>(&[Ability::Yield]) } {
         const TWO: usize = 2;
         let turn = effort.per_job(|yields| {
             peer.yields(TWO, yields / TWO);

@@ -117,7 +117,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         each: run.size.pick(1_000_000, 100_000) / senders,
     };
     let expected = Tally::expected(traffic.messages());
-    let time = repeat(run.target, traffic.messages(), || {
+    let time = repeat(run.target, traffic.messages(), &mut || {
         check("what was received", peer.stream(traffic), expected)
     })?;
     Ok(vec![(run.bench.name, time)])
@@ -126,7 +126,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
 fn pingpong<P: Peer>(peer: &P, run: &Run) -> Outcome {
     let trips = if P::BLOCKS_THREADS { 1000 } else { 50_000 };
     let expected = Tally::expected(trips);
-    let time = repeat(run.target, trips, || {
+    let time = repeat(run.target, trips, &mut || {
         check("what came back", peer.send_back(trips), expected)
     })?;
     Ok(vec![("chan_pingpong", time)])

@@ -37,7 +37,7 @@ pub const BENCHES: &[Bench] = &[
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let depth = if run.bench.name == "coarse" { 1 } else { 2 };
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, 1, || {
+    let time = repeat(run.target, 1, &mut || {
         check("the number of leaves", peer.fork(Sleep(depth)), 1 << depth)
     })?;
     Ok(vec![(run.bench.name, time)])

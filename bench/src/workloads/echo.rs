@@ -35,7 +35,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         let clients = threads.spawn(|| -> Result<_, String> {
             let mut clients = Clients::connect(address, connections);
             let per_call = TRIPS * connections as u64;
-            let time = repeat(run.target, per_call, || {
+            let time = repeat(run.target, per_call, &mut || {
                 (0..TRIPS).for_each(|_| clients.trip());
                 Ok(())
             });

@@ -16,7 +16,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let n = run.size.pick(32, 27);
     let (expected, joins) = (fibonacci(n), fibonacci(n + 1) - 1);
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, joins, || {
+    let time = repeat(run.target, joins, &mut || {
         check("fib", peer.fork(Fib(std::hint::black_box(n))), expected)
     })?;
     Ok(vec![("fib_join", time)])

@@ -36,7 +36,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     };
     let peer = P::start(Setup::of(run));
     let sections = jobs as u64 * each;
-    let time = repeat(run.target, sections, || {
+    let time = repeat(run.target, sections, &mut || {
         check("the number", peer.count_locked(jobs, each), sections)
     })?;
     Ok(vec![(run.bench.name, time)])

@@ -33,7 +33,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let peer = P::start(Setup::of(run));
     let time = match run.bench.name {
         // Nanoseconds per loop.
-        "par_small" => repeat_loop(&peer, run, 1000, 2_000, CHEAP_CHUNK, cheap)?,
+        "par_small" => repeat_loop(&peer, run, 1000, run.size.pick(2_000, 500), CHEAP_CHUNK, cheap)?,
         "par_large" => {
             let items = run.size.pick(4_000_000, 1_000_000);
             repeat_loop(&peer, run, items, 1, CHEAP_CHUNK, cheap)?
@@ -58,7 +58,7 @@ fn repeat_loop<P: Peer, T: Default + PartialEq + Clone + Send>(
     let write = |index: usize, item: &mut T| *item = value(index);
     peer.for_each(1, &mut slice, chunk, write);
     check("every element being written", slice == expected, true)?;
-    let time = repeat(run.target, at_once as u64, || {
+    let time = repeat(run.target, at_once as u64, &mut || {
         peer.for_each(at_once, &mut slice, chunk, write);
         Ok(())
     })?;

@@ -1,7 +1,7 @@
 //! One file per workload: what is done, how often, and what must come out.
 
 use crate::bench::{Bench, Outcome, Run};
-use crate::peers::Peer;
+use crate::peers::{Peer, can};
 
 macro_rules! workloads {
     ($($workload:ident),* $(,)?) => {
@@ -13,13 +13,29 @@ macro_rules! workloads {
         /// Measures `run.bench` with the peer `P`.
         pub fn measure<P: Peer>(run: &Run) -> Outcome {
             $(
-                if $workload::BENCHES.iter().any(|bench| bench.name == run.bench.name) {
+                if const { can_some::<P>($workload::BENCHES) }
+                    && one_is($workload::BENCHES, run.bench.name)
+                {
                     return $workload::measure::<P>(run);
                 }
             )*
-            Err(format!("no workload measures {}", run.bench.name))
+            Err(format!("{} can't do what {} needs", P::NAME, run.bench.name))
         }
     };
+}
+
+const fn can_some<P: Peer>(mut benches: &[Bench]) -> bool {
+    while let [bench, others @ ..] = benches {
+        if can::<P>(bench.needs) {
+            return true;
+        }
+        benches = others;
+    }
+    false
+}
+
+fn one_is(benches: &[Bench], name: &str) -> bool {
+    benches.iter().any(|bench| bench.name == name)
 }
 
 workloads!(

@@ -32,7 +32,7 @@ impl Ball {
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let trips = if P::BLOCKS_THREADS { 1000 } else { 50_000 };
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, trips, || {
+    let time = repeat(run.target, trips, &mut || {
         check("the number of hits", peer.pingpong(trips), 2 * trips)
     })?;
     Ok(vec![("pingpong", time)])

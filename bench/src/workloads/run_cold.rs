@@ -29,12 +29,12 @@ pub const BENCHES: &[Bench] = &[Bench {
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let calls = run.size.pick(100, 12);
     let peer = P::start(Setup::of(run));
-    check("a job's result", peer.run(|| 1), 1)?;
+    check("a job's result", peer.run(1), 1)?;
     let mut times = Vec::with_capacity(calls);
-    for n in 0..calls {
+    for n in 0..calls as u64 {
         thread::sleep(SILENCE);
         let start = Instant::now();
-        let result = peer.run(move || n);
+        let result = peer.run(n);
         times.push(nanos(start.elapsed()));
         check("a job's result", result, n)?;
     }

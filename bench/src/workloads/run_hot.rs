@@ -26,7 +26,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let peer = P::start(Setup::of(run));
     let some = || -> Result<(), String> {
         for n in 0..AT_ONCE {
-            check("a job's result", peer.run(move || n), n)?;
+            check("a job's result", peer.run(n), n)?;
         }
         Ok(())
     };

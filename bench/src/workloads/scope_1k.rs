@@ -19,7 +19,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let scopes = run.size.pick(1000, 20);
     let peer = P::start(Setup::of(run));
     waits_for_all(&peer)?;
-    let time = repeat(run.target, (scopes * JOBS) as u64, || {
+    let time = repeat(run.target, (scopes * JOBS) as u64, &mut || {
         peer.scopes(scopes, JOBS, || ());
         Ok(())
     })?;

@@ -23,7 +23,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         row /= FAN_OUT;
     }
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, jobs, || {
+    let time = repeat(run.target, jobs, &mut || {
         check("the sum", peer.skynet(leaves), leaves * (leaves - 1) / 2)
     })?;
     Ok(vec![("skynet", time)])

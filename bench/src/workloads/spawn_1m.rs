@@ -14,10 +14,10 @@ pub const BENCHES: &[Bench] = &[Bench::new(
     }], &[Ability::SpawnMillion])];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let jobs = run.size.pick(1_000_000, 100_000);
+    let jobs = run.size.pick(1_000_000, 50_000);
     let peer = P::start(Setup::of(run));
     counts_what_it_waits_for(&peer)?;
-    let time = repeat(run.target, jobs as u64, || {
+    let time = repeat(run.target, jobs as u64, &mut || {
         peer.spawn_many(jobs, || ());
         Ok(())
     })?;

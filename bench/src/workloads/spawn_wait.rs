@@ -18,7 +18,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
         run.size.pick(50_000, 5000)
     };
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, times, || {
+    let time = repeat(run.target, times, &mut || {
         let sum = times * (times - 1) / 2;
         check("the sum of the results", peer.spawn_wait(times), sum)
     })?;

@@ -15,8 +15,8 @@ pub const BENCHES: &[Bench] = &[Bench {
 }];
 
 pub fn measure<P: Peer>(run: &Run) -> Outcome {
-    let time = repeat(run.target, 1, || {
-        check("a job's result", P::start(Setup::of(run)).run(|| 1), 1)
+    let time = repeat(run.target, 1, &mut || {
+        check("a job's result", P::start(Setup::of(run)).run(1), 1)
     })?;
     Ok(vec![("startup", time)])
 }

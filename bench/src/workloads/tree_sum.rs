@@ -4,7 +4,7 @@
 use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit, check};
 use crate::divide::{Divide, Step};
 use crate::measure::repeat;
-use crate::peers::{Peer, Setup};
+use crate::peers::{Peer, Setup, can};
 
 pub const BENCHES: &[Bench] = &[Bench::new(
     "tree_sum",
@@ -19,8 +19,8 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     // The process ends before its tree does.
     let root: &'static Node = Box::leak(tree(layers).expect("there are layers"));
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, nodes, || {
-        let sum = if P::CAN.contains(&Ability::Fork) {
+    let time = repeat(run.target, nodes, &mut || {
+        let sum = if const { can::<P>(&[Ability::Fork]) } {
             peer.fork(Sum(Some(root)))
         } else {
             peer.walk(root, children, |node| node.value)

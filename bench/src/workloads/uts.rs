@@ -7,7 +7,7 @@ use self::tree::{Shape, Tree};
 use crate::bench::{Ability, Bench, Outcome, Row, Run, Unit, check};
 use crate::divide::{Divide, Step};
 use crate::measure::repeat_warm;
-use crate::peers::{Peer, Setup};
+use crate::peers::{Peer, Setup, can};
 
 /// For 1,572 levels of up to three joins each, and for what a worker steals on top while it waits.
 const STACK: usize = 64 << 20;
@@ -87,12 +87,12 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let peer = P::start(Setup::of(run));
     // A whole tree would take too long to warm up with.
     count(&peer, part.0, part.1)?;
-    let time = repeat_warm(run.target, nodes, || count(&peer, tree, nodes))?;
+    let time = repeat_warm(run.target, nodes, &mut || count(&peer, tree, nodes))?;
     Ok(vec![(run.bench.name, time)])
 }
 
 fn count<P: Peer>(peer: &P, tree: &'static Tree, nodes: u64) -> Result<(), String> {
-    let counted = if P::CAN.contains(&Ability::Fork) {
+    let counted = if const { can::<P>(&[Ability::Fork]) } {
         peer.fork(Siblings::root(tree))
     } else {
         peer.walk((tree.root(), 0), |node| tree.offspring(*node), |_| 1)

@@ -30,10 +30,10 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let (jobs, each) = match run.bench.name {
         "yield_1" => (1, run.size.pick(1_000_000, 100_000)),
         "yield_100" => (100, run.size.pick(10_000, 2000)),
-        _ => (10_000, run.size.pick(200, 50)),
+        _ => (10_000, run.size.pick(200, 20)),
     };
     let peer = P::start(Setup::of(run));
-    let time = repeat(run.target, (jobs * each) as u64, || {
+    let time = repeat(run.target, (jobs * each) as u64, &mut || {
         check("the number of yields", peer.yields(jobs, each), jobs * each)
     })?;
     Ok(vec![(run.bench.name, time)])
