@@ -12,8 +12,9 @@ use crate::unwind::abort;
 /// Far from what positions and their halves can tell apart, on every platform.
 const MOST_SLOTS: usize = 1 << 28;
 
-/// A pop asks for the memory of the private element that is taken so many pops later. A guess.
-const AHEAD: isize = 8;
+/// A pop asks for the memory of the private element that is taken so many pops later. A guess; models
+/// have fewer elements.
+const AHEAD: isize = if cfg!(loom) { 1 } else { 8 };
 
 /// What is left to do after a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
