@@ -78,6 +78,76 @@ fn a_private_job_of_a_held_worker_starts_although_there_are_many_public_ones() {
     }
 }
 
+/// A look at so many workers takes longer than a search may last, in a debug build at least.
+#[test]
+fn jobs_of_a_held_worker_start_however_many_there_are_to_look_at() {
+    const JOBS: usize = 8;
+    let _watchdog = watch();
+    let jobs = system(256);
+    for _ in 0..3 {
+        let started = AtomicUsize::new(0);
+        jobs.run(|cx| {
+            cx.scope(|s| {
+                for _ in 0..JOBS {
+                    s.spawn(|_| _ = started.fetch_add(1, Ordering::Relaxed));
+                }
+                while started.load(Ordering::Relaxed) < JOBS {
+                    thread::yield_now();
+                }
+            });
+        });
+    }
+}
+
+/// The other worker has nothing but jobs from outside, which take long and don't end.
+#[test]
+fn a_job_of_a_held_worker_starts_beside_long_ones_from_outside() {
+    const LONG: Duration = Duration::from_millis(2);
+    const QUEUED: u32 = 10;
+    let _watchdog = watch();
+    let jobs = system(2);
+    let (ran, stop, waiting) = (AtomicUsize::new(0), AtomicBool::new(false), Counter::new());
+    let (ran, stop) = (Arc::new(ran), Arc::new(stop));
+    let feed = || {
+        while !stop.load(Ordering::Relaxed) {
+            if waiting.count() >= QUEUED {
+                thread::yield_now();
+                continue;
+            }
+            let (ran, stop) = (Arc::clone(&ran), Arc::clone(&stop));
+            jobs.job().counter(&waiting).spawn(move |_| {
+                let begun = Instant::now();
+                while begun.elapsed() < LONG && !stop.load(Ordering::Relaxed) {}
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+    };
+    let mut before = jobs.run(|cx| {
+        thread::scope(|threads| {
+            threads.spawn(feed);
+            // This worker is held, so the other one has them all.
+            while ran.load(Ordering::Relaxed) < 10 {
+                thread::yield_now();
+            }
+            let before = [(); 5].map(|()| {
+                let begun = ran.load(Ordering::Relaxed);
+                let started = Arc::new(AtomicBool::new(false));
+                let starts = Arc::clone(&started);
+                cx.spawn(move |_| starts.store(true, Ordering::Relaxed));
+                while !started.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                ran.load(Ordering::Relaxed) - begun
+            });
+            stop.store(true, Ordering::Relaxed);
+            before
+        })
+    });
+    waiting.wait(Blocking);
+    before.sort_unstable();
+    assert!(before[2] < 20, "{before:?} jobs came before");
+}
+
 /// So long that looks at other workers come in between.
 fn take_a_while_until(stop: &AtomicBool, count: &AtomicUsize) {
     let begun = Instant::now();

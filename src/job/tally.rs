@@ -87,7 +87,7 @@ impl Tally {
     }
 
     /// About so many children have not ended: what the body does between the two looks is seen by
-    /// one of them, and may be `CREDIT` too many or too few.
+    /// one of them, and may be `CREDIT` too many or too few, and one more when it ends.
     pub(super) fn unfinished(&self) -> usize {
         // Relaxed: nobody relies on it.
         let own = self.credit.load(Ordering::Relaxed).wrapping_add(1);

@@ -68,7 +68,8 @@
 //! *P3 and D2 can't miss each other*: if D2 does not see the job, P3 sees the mark, unless D4 has
 //! taken it back; then the fence of D4 comes after that of P2, or P3 would see that, and the
 //! search sees the job. *A bit that is missing* at P3 is one that D4 or another has cleared, and the
-//! same holds. An owner's push is seen by the search after D4, which also uses force.
+//! same holds. An owner's push is seen by a search after D4: each uses force, unless that has been a
+//! moment ago (`turn`), and there is another as long as there are pushes.
 //!
 //! **No job is left while a starter sleeps.** Assume that starter T has gone through S5 and sleeps
 //! for ever, and that a job stays where it is. Call the look of S4, and that of C2, a *last look*;

@@ -176,6 +176,11 @@ impl Worker {
             }
             // A system that closes waits for its workers to sleep.
             if !spin.again(|| self.has_ready_fiber()) || self.shared.is_closed() {
+                // With very many workers a pass takes so long that force has had no turn yet; then
+                // a private job of one that never calls the library would stay where it is.
+                if pass < FORCE_AFTER && self.may_force() && self.force_others() {
+                    continue;
+                }
                 break;
             }
         }
@@ -229,8 +234,12 @@ impl Worker {
 
     fn look_elsewhere(&self, can_start: bool) -> Option<Next> {
         if can_start {
-            let job = self.shared.injector.pop().or_else(|| self.haul());
-            if let Some(job) = job {
+            let job = if self.shared.injector.is_empty() {
+                None
+            } else {
+                self.job_from_outside_or_by_force()
+            };
+            if let Some(job) = job.or_else(|| self.haul()) {
                 return Some(Next::Job(job));
             }
         }

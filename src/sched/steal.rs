@@ -12,7 +12,7 @@ const HAUL: usize = 64;
 
 impl Worker {
     /// Takes the oldest public job of another worker. `None` means that no deque had one when it
-    /// was looked at.
+    /// was looked at, but perhaps one that is left there for a moment.
     pub(super) fn steal(&self) -> Option<JobRef> {
         let (_, job) = self.steal_from_somebody()?;
         self.pass_on();
@@ -72,16 +72,14 @@ impl Worker {
         }
     }
 
+    /// Once: an owner that takes its jobs back faster than they become public leaves none behind.
     fn steal_by_force(&self, victim: usize) -> Option<JobRef> {
         let stealer = &self.shared.remotes[victim].stealer;
-        loop {
-            if let Some(job) = self.steal_from(victim, |_| false) {
-                return Some(job);
-            }
-            if stealer.is_empty() || !stealer.force() {
-                return None;
-            }
-        }
+        let oldest = || self.steal_from(victim, |_| false);
+        oldest().or_else(|| {
+            let may_have_some = !stealer.is_empty() && stealer.force();
+            may_have_some.then(oldest).flatten()
+        })
     }
 
     /// The oldest public job of another worker, and whose it was. What comes next is `pass_on`.
@@ -92,7 +90,7 @@ impl Worker {
         })
     }
 
-    /// The oldest public job of this worker. A lost race is tried again.
+    /// The oldest public job of the worker `victim`. A lost race is tried again.
     #[inline]
     fn steal_from(&self, victim: usize, is_young: impl Fn(isize) -> bool) -> Option<JobRef> {
         loop {

@@ -1,14 +1,15 @@
 //! In which order a worker takes what is at hand.
 //!
 //! Woken fibers first, then own jobs (newest first), then jobs from outside and stolen ones, then
-//! fibers that have yielded. Two rules keep that from starving anybody:
+//! fibers that have yielded. Three rules keep that from starving anybody:
 //!
 //! - **Ticks.** After `WOKEN_BURST` woken fibers in a row, or as many as were ready at the
 //!   beginning of that row if that is more, something else comes once: an own job, or if there is none, one
 //!   from outside, or another worker's. At each `TICK`th look for an own job the worker takes
 //!   instead the oldest one, one from outside, or another worker's. A row of
 //!   what takes long has `COARSE` of it instead. A fiber that stops to wait, and need not, counts as woken.
-//!   A look at others that also finds private jobs comes once in `FORCE_NANOS` at most.
+//! - **Force.** A look at other workers that also finds private jobs comes once in `FORCE_NANOS` at
+//!   most. Where there are always jobs from outside, every second look for one begins with it.
 //! - **Rounds.** While fibers have yielded, the worker goes in rounds. A round notes which jobs are
 //!   unstarted at its beginning, here and outside, and how many fibers have yielded. It starts
 //!   those jobs, oldest first, takes one job from another worker, and then gives each of those
@@ -48,7 +49,7 @@ pub(super) struct Turn {
     /// The ticks so far.
     ticks: Cell<u32>,
     last_force: Cell<Moment>,
-    /// Where the last look beside woken fibers began.
+    /// Where the last look outside began.
     outside_was_first: Cell<bool>,
     lone_yields: Cell<u32>,
     /// The deque's position at the beginning of the round: jobs below it belong to the round.
@@ -114,7 +115,8 @@ impl Turn {
     }
 
     /// There is no own job. Whoever has none looks elsewhere anyway, unless fibers are woken all the
-    /// time, so it is no reason to look more often that its own come seldom.
+    /// time, and by turns also where jobs from outside don't end; so it is no reason to look more
+    /// often that its own come seldom.
     #[inline]
     fn ran_dry(&self) {
         if self.own.len.get() != TICK {
@@ -123,7 +125,6 @@ impl Turn {
         }
     }
 
-    /// Whether it is time to use force again; notes it as used.
     fn may_force(&self, now: Moment) -> bool {
         // No time passes in a model.
         let may = cfg!(any(loom, shuttle)) || now.nanos_since(self.last_force.get()) >= FORCE_NANOS;
@@ -169,23 +170,34 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn next_job_beside_woken(&self, can_start: bool) -> Option<JobRef> {
-        let (turn, now) = (&self.turn, Moment::now());
-        turn.woken.end(now, WOKEN_BURST);
+        let turn = &self.turn;
+        turn.woken.end(Moment::now(), WOKEN_BURST);
         if !can_start || !self.deque.is_empty() || !self.yielded.is_empty() {
             return None;
         }
+        let job = self.job_from_outside_or_by_force()?;
+        turn.woken.begin(self.ready.len());
+        Some(job)
+    }
+
+    /// A job from outside, or another worker's, if it is time for force. In turn, so that neither
+    /// keeps the other waiting.
+    #[inline(never)]
+    pub(super) fn job_from_outside_or_by_force(&self) -> Option<JobRef> {
         let from_outside = || self.shared.injector.pop();
-        let by_force = || turn.may_force(now).then(|| self.steal_anyhow()).flatten();
-        // In turn, so that neither keeps the other waiting.
-        let outside_first = !turn.outside_was_first.get();
-        turn.outside_was_first.set(outside_first);
-        let job = if outside_first {
+        let by_force = || self.may_force().then(|| self.steal_anyhow()).flatten();
+        let outside_first = !self.turn.outside_was_first.get();
+        self.turn.outside_was_first.set(outside_first);
+        if outside_first {
             from_outside().or_else(by_force)
         } else {
             by_force().or_else(from_outside)
-        }?;
-        turn.woken.begin(self.ready.len());
-        Some(job)
+        }
+    }
+
+    /// Whether it is time to use force again; notes it as used.
+    pub(super) fn may_force(&self) -> bool {
+        self.turn.may_force(Moment::now())
     }
 
     /// A fiber that stopped to wait, and need not: it goes on at once, unless that is the end of a row;
@@ -296,8 +308,12 @@ impl Worker {
             }
             turn.round_injected.set(0);
         }
-        if turn.round_may_steal.replace(false) {
-            return self.steal_anyhow();
+        if turn.round_may_steal.replace(false) && self.shared.has_unstarted_job() {
+            return if self.may_force() {
+                self.steal_anyhow()
+            } else {
+                self.steal()
+            };
         }
         None
     }
