@@ -67,6 +67,10 @@ pub(crate) enum Limit {
     /// The `max_stacks` of this arena, all in use.
     Stacks(usize),
     /// The guards that this process may make of mappings; see `guard_linux`.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "nobody counts guards elsewhere")
+    )]
     Guards(usize),
 }
 
