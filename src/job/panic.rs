@@ -122,7 +122,8 @@ impl fmt::Debug for JobPanic {
 
 impl Error for JobPanic {}
 
-/// A panic that nobody has taken yet. It is never lost: dropping it reports it.
+/// A panic that nobody has taken yet. Dropping it reports it, so it is lost only with a handle that is
+/// forgotten.
 pub(super) struct Unjoined {
     panicked: Option<Panicked>,
     hooks: Arc<dyn Hooks>,

@@ -143,7 +143,9 @@ impl Context<'_> {
     ///
     /// # Panics
     /// With the panic of `f`, else with the first panic of a job that was not joined, after all
-    /// jobs have ended. Further ones go to the [`on_panic`](crate::Builder::on_panic) hook.
+    /// jobs have ended. Further ones go to the [`on_panic`](crate::Builder::on_panic) hook. A job's
+    /// panic is its handle's until that is dropped: who forgets the handle (`mem::forget`) forgets
+    /// the panic.
     ///
     /// # Examples
     /// ```
