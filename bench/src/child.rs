@@ -11,7 +11,7 @@ use crate::{peers, workloads};
 
 /// Longer than any bench takes, in seconds; a child that is not done by then hangs.
 const PATIENCE: u64 = 60;
-const QUICK_PATIENCE: u64 = 10;
+const QUICK_PATIENCE: u64 = 5;
 
 /// For the thread that measures, which is a worker of some peers: enough for the deepest recursion.
 const STACK: usize = 256 << 20;

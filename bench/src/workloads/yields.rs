@@ -30,7 +30,7 @@ pub fn measure<P: Peer>(run: &Run) -> Outcome {
     let (jobs, each) = match run.bench.name {
         "yield_1" => (1, run.size.pick(1_000_000, 100_000)),
         "yield_100" => (100, run.size.pick(10_000, 2000)),
-        _ => (10_000, run.size.pick(200, 20)),
+        _ => (run.size.pick(10_000, 2000), run.size.pick(200, 100)),
     };
     let peer = P::start(Setup::of(run));
     let time = repeat(run.target, (jobs * each) as u64, &mut || {
